@@ -1,0 +1,116 @@
+# How the folders of src/ become libraries, tests and the program.
+#
+# weft_folder(NAME USES folder... LINK target...)
+#   src/NAME/**/*.cc            -> static library weft_NAME
+#   src/NAME/**/*_simd.cc       -> compiled once per instruction set, see WEFT_ISAS
+#   src/NAME/**/*_test.cc       -> test program weft_NAME_test
+# Files are found by their names: adding one needs no change here.
+
+option(WEFT_WERROR "Treat warnings as errors" ON)
+
+set(WEFT_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+if(WEFT_WERROR)
+  list(APPEND WEFT_WARNINGS -Werror)
+endif()
+
+# One source, several instruction sets. A *_simd.cc file puts all it defines into namespace WEFT_ISA and
+# is picked at run time; it may include src/simd and the headers of base only, so that no inline
+# function of a system header is compiled with instructions that the machine may lack.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+  set(WEFT_ISAS generic avx2 avx512)
+else()
+  set(WEFT_ISAS generic)
+endif()
+set(WEFT_ISA_FLAGS_generic "")
+set(WEFT_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
+set(WEFT_ISA_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c
+                          -mprefer-vector-width=512)
+
+set(WEFT_ALL_FOLDERS "" CACHE INTERNAL "")
+
+function(weft_settings target)
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
+                                              $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
+  target_include_directories(${target} SYSTEM PRIVATE ${TOMLPLUSPLUS_INCLUDE} ${RANDOM123_INCLUDE})
+  # No contraction behind our back: kernels call fma() where they mean it, so that every template
+  # instance of a kernel rounds alike (decode, chunked prefill and training agree bit for bit).
+  target_compile_options(${target} PRIVATE ${WEFT_WARNINGS} -ffp-contract=off)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endfunction()
+
+function(weft_folder name)
+  cmake_parse_arguments(ARG "" "" "USES;LINK" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cc")
+  set(simd ${sources})
+  set(tests ${sources})
+  list(FILTER simd INCLUDE REGEX "_simd\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_simd|_test|_bench|/main)\\.cc$")
+
+  set(links ${ARG_LINK})
+  foreach(folder IN LISTS ARG_USES)
+    list(APPEND links weft_${folder})
+  endforeach()
+
+  if(sources OR simd)
+    set(objects "")
+    if(simd)
+      foreach(isa IN LISTS WEFT_ISAS)
+        add_library(weft_${name}_${isa} OBJECT ${simd})
+        weft_settings(weft_${name}_${isa})
+        target_compile_options(weft_${name}_${isa} PRIVATE ${WEFT_ISA_FLAGS_${isa}})
+        target_compile_definitions(weft_${name}_${isa} PRIVATE WEFT_ISA=${isa} WEFT_ISA_${isa}=1)
+        list(APPEND objects $<TARGET_OBJECTS:weft_${name}_${isa}>)
+      endforeach()
+    endif()
+    add_library(weft_${name} STATIC ${sources} ${objects})
+    weft_settings(weft_${name})
+    target_link_libraries(weft_${name} PUBLIC ${links})
+    set(WEFT_ALL_FOLDERS ${WEFT_ALL_FOLDERS} ${name} CACHE INTERNAL "")
+  else()
+    add_library(weft_${name} INTERFACE)
+    target_link_libraries(weft_${name} INTERFACE ${links})
+    target_include_directories(weft_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
+  endif()
+
+  if(BUILD_TESTING AND tests)
+    add_executable(weft_${name}_test ${tests})
+    weft_settings(weft_${name}_test)
+    target_link_libraries(weft_${name}_test PRIVATE weft_${name} GTest::gtest GTest::gtest_main)
+    gtest_discover_tests(weft_${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
+                         PROPERTIES TIMEOUT 600)
+  endif()
+endfunction()
+
+# The installed library: the objects of every folder that an embedding program may use, in one archive.
+function(weft_library)
+  set(objects "")
+  set(folders ${WEFT_ALL_FOLDERS})
+  foreach(folder IN LISTS folders)
+    list(APPEND objects $<TARGET_OBJECTS:weft_${folder}>)
+  endforeach()
+  add_library(weft STATIC ${objects})
+  set_target_properties(weft PROPERTIES LINKER_LANGUAGE CXX EXPORT_NAME weft)
+  target_include_directories(weft PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(weft PUBLIC Threads::Threads PRIVATE fmt::fmt PkgConfig::XXHASH
+                        OpenMP::OpenMP_CXX DNNL::dnnl)
+  include(WeftInstall OPTIONAL)
+endfunction()
+
+function(weft_program)
+  if(NOT EXISTS "${PROJECT_SOURCE_DIR}/src/cli/main.cc")
+    return()
+  endif()
+  add_executable(weft_program "${PROJECT_SOURCE_DIR}/src/cli/main.cc")
+  set_target_properties(weft_program PROPERTIES OUTPUT_NAME weft)
+  weft_settings(weft_program)
+  target_link_libraries(weft_program PRIVATE weft_cli)
+  install(TARGETS weft_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+function(weft_system_tests)
+  if(BUILD_TESTING AND EXISTS "${PROJECT_SOURCE_DIR}/tests/CMakeLists.txt")
+    add_subdirectory("${PROJECT_SOURCE_DIR}/tests" "${PROJECT_BINARY_DIR}/tests")
+  endif()
+endfunction()

@@ -1,0 +1,16 @@
+#include "ops/op.h"
+
+#include "base/error.h"
+
+namespace weft {
+
+void expect_matrix(std::string_view op, std::string_view input, const TensorDesc& got, DType dtype,
+                   int64_t columns) {
+  if (got.dtype == dtype && got.shape.rank() == 2 && got.shape[1] == columns) return;
+  fail(ErrorCode::config, {std::string(op),
+                           std::string(input) + " of " + std::string(name_of(dtype)) + "[rows, " +
+                               std::to_string(columns) + "]",
+                           got.str(), ""});
+}
+
+}  // namespace weft

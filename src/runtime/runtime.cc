@@ -1,0 +1,80 @@
+#include "runtime/runtime.h"
+
+#include <omp.h>
+#include <sched.h>
+
+#include <fstream>
+
+namespace weft {
+
+std::string_view name_of(Isa isa) {
+  switch (isa) {
+    case Isa::generic:
+      return "generic";
+    case Isa::avx2:
+      return "avx2";
+    case Isa::avx512:
+      return "avx512";
+  }
+  return "?";
+}
+
+Isa best_isa() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    return Isa::avx512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
+#endif
+  return Isa::generic;
+}
+
+bool has_bf16_dot() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
+int available_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  return 1;
+}
+
+std::string machine_name() {
+  std::string model = "unknown CPU";
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    const size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) {
+      model = line.substr(colon + 2);
+      break;
+    }
+  }
+  return model + ", " + std::to_string(available_cores()) + " cores, " +
+         std::string(name_of(best_isa())) + (has_bf16_dot() ? " with bf16 dot" : "");
+}
+
+Runtime Runtime::best() {
+  return {available_cores(), best_isa(), {}};
+}
+
+namespace detail {
+
+void run_tasks(int threads, int64_t tasks, TaskFn fn, void* context) noexcept {
+  if (threads <= 1 || tasks <= 1 || omp_in_parallel() != 0) {
+    for (int64_t i = 0; i < tasks; ++i) fn(context, i, 0);
+    return;
+  }
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+  for (int64_t i = 0; i < tasks; ++i) fn(context, i, omp_get_thread_num());
+}
+
+}  // namespace detail
+}  // namespace weft

@@ -1,0 +1,51 @@
+// What a computation runs on: threads and instruction set. One object, handed down; no globals.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace weft {
+
+/// Instruction sets that kernels are compiled for, weakest first. `generic` is whatever the
+/// compiler targets without flags (SSE2 on x86-64, NEON on arm64).
+enum class Isa : uint8_t { generic, avx2, avx512 };
+
+std::string_view name_of(Isa isa);
+/// The strongest instruction set that this machine executes and this build holds.
+Isa best_isa();
+/// True where the CPU multiplies bf16 natively (AVX512_BF16); elsewhere f32 stands in for it.
+bool has_bf16_dot();
+/// "AMD EPYC, 2 cores, avx512 with bf16 dot": for tables of measurements.
+std::string machine_name();
+/// Cores that this process may use.
+int available_cores();
+
+struct Runtime {
+  int threads = 1;
+  Isa isa = Isa::generic;
+  std::string kernel = {};  ///< take only kernels of this name (and `ref`); empty: the fastest
+
+  /// All cores, the best instruction set.
+  static Runtime best();
+};
+
+namespace detail {
+using TaskFn = void (*)(void* context, int64_t task, int thread);
+void run_tasks(int threads, int64_t tasks, TaskFn fn, void* context) noexcept;
+}  // namespace detail
+
+/// Calls f(task, thread) for every task in [0, tasks), thread in [0, rt.threads). Tasks are handed
+/// out dynamically in increasing order, so long ones should come first; a result must not depend on
+/// which thread ran what. Called from inside a task it runs serially. f must not throw.
+template <class F>
+void parallel_for(const Runtime& rt, int64_t tasks, F&& f) noexcept {
+  using Fn = std::remove_reference_t<F>;
+  detail::run_tasks(
+      rt.threads, tasks,
+      [](void* context, int64_t task, int thread) { (*static_cast<Fn*>(context))(task, thread); },
+      const_cast<std::remove_const_t<Fn>*>(&f));
+}
+
+}  // namespace weft
