@@ -1,0 +1,86 @@
+// What follows from a configuration and its wirings: which heads are projected, which gains exist, which
+// tensors the KV cache holds. Computed without allocating a weight.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/tensor.h"
+#include "model/config.h"
+#include "model/wiring.h"
+
+namespace weft {
+
+/// A mix as it is executed: one interval of heads of one destination, non-overlapping, in evaluation order.
+struct ResolvedMix {
+  Tap destination;
+  Heads heads;  ///< explicit bounds
+  std::vector<Term> terms;
+  bool alias = false;  ///< one term, constant coefficient 1: nothing is computed, readers read the source
+};
+
+/// A learned gain tensor "model.wiring.<name>", f32 [rows, columns] ([n] where it has one column).
+struct GainTensor {
+  std::string name;
+  Shape shape;
+  std::vector<double> init;
+};
+
+/// Where a gain of a ResolvedMix lives.
+struct GainRef {
+  int tensor = -1;
+  int64_t element = 0;
+};
+
+/// One head's storage in the cache: heads of (port, layer), raw or mixed, kept once for all their readers.
+struct CacheSlot {
+  Port port = Port::k;
+  int layer = 0;
+  bool raw = false;
+  std::vector<int> heads;  ///< which heads of that tap
+  int64_t window = 0;      ///< longest window of its readers; 0: all
+};
+
+/// Where a layer reads the cached keys or values of one kv head.
+struct CacheRef {
+  int slot = -1;
+  int head = 0;  ///< index within the slot's heads
+};
+
+struct CachePlan {
+  std::vector<CacheSlot> slots;
+  std::vector<std::vector<CacheRef>> k, v;  ///< [layer][kv head]
+
+  /// Bytes that one more token costs while no window is full.
+  int64_t bytes_per_token(int64_t head_dim, size_t element) const;
+  /// Bytes of the whole cache for one sequence of `context` tokens.
+  int64_t bytes(int64_t head_dim, size_t element, int64_t context) const;
+};
+
+/// Where the final value of one head of a tap comes from, followed through aliases.
+struct HeadSource {
+  int layer = 0;
+  int head = 0;
+  bool raw = true;  ///< the projection itself; false: the output of the mix on (port, layer)
+  auto operator<=>(const HeadSource&) const = default;
+};
+
+struct Layout {
+  std::vector<ResolvedMix> mixes;      ///< in key order (layer, then x q k v o y)
+  std::vector<GainTensor> gain_tensors;
+  std::vector<GainRef> gains;          ///< Term::gain -> element
+  std::vector<std::vector<int>> k_heads, v_heads;  ///< [layer] kv heads whose projection exists
+  CachePlan cache;
+  std::vector<std::string> notes;      ///< what composition dropped or redirected, for `explain`
+
+  /// The tensor that a reader of final(port, layer) head `head` reads. port: q, k or v.
+  HeadSource resolve(Port port, int layer, int head) const;
+};
+
+/// Checks the configuration and composes its wirings (spec: composition and rejections). Throws
+/// Error(config) with the wiring, layer, port and heads, what was expected and what was found.
+Layout derive_layout(const ModelConfig& config);
+
+}  // namespace weft
