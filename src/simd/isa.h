@@ -1,0 +1,11 @@
+// The instruction sets of this build, for tables of functions compiled once for each.
+#pragma once
+
+/// Expands X(isa) for every instruction set, strongest first. A *_simd.cc file defines its
+/// functions in namespace weft::WEFT_ISA; whoever chooses among them declares and lists them with
+/// this.
+#if defined(__x86_64__) || defined(_M_X64)
+#define WEFT_FOR_EACH_ISA(X) X(avx512) X(avx2) X(generic)
+#else
+#define WEFT_FOR_EACH_ISA(X) X(generic)
+#endif
