@@ -1,0 +1,67 @@
+// Every kernel of an op against its float64 reference: what `weft check` and the unit tests run.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ops/kernel.h"
+#include "ops/op.h"
+#include "ops/test_support/run_op.h"
+
+namespace weft::test {
+
+enum class Role : uint8_t {
+  activation,  ///< the type under test
+  parameter,   ///< f32 (f64 in the reference)
+  integer,     ///< i32, not differentiable
+};
+
+/// How one input is made: offset + scale * normal, or integers in [0, below).
+struct InputSpec {
+  Shape shape;
+  Role role = Role::activation;
+  double scale = 1;
+  double offset = 0;
+  int64_t below = 1;
+  bool always_add = false;  ///< the op may leave elements of this gradient alone
+};
+
+/// One size of one op. Planned rows must differ from the leading size of every parameter.
+struct CheckCase {
+  std::string name;
+  std::function<std::unique_ptr<Op>()> make;
+  std::vector<InputSpec> inputs;
+  PlanContext context;  ///< the runtime is filled in
+  RunArgs run;
+};
+
+/// Tensors of a case in one type: the same values in every type, because they are drawn in bf16.
+Tensor random_tensor(const InputSpec& spec, DType activation, std::string_view name,
+                     uint64_t seed = 1);
+
+/// The tags of a kernel list, for check_op.
+template <class List>
+std::vector<KernelTag> tags_of(const List& list) {
+  std::vector<KernelTag> tags;
+  for (const auto& kernel : list) tags.push_back(kernel.tag);
+  return tags;
+}
+
+/// Runs every kernel of the list in f32 and bf16 over all cases: assigning and adding gradients,
+/// misaligned, in place where the plan allows, on 1, 2 and 3 threads (equal bits). Errors are
+/// relative to `ref` in f64; the limits are 2x (forward) and 3x (backward) what `ref` reaches in
+/// the same precision, plus a floor of a few units in the last place. `ref` itself has a row in
+/// f64, where the backward is held against finite differences of the forward. A fault of memory
+/// makes the error infinite and is named in `faults` (may be null).
+std::vector<KernelRow> check_op(std::string_view op, std::span<const KernelTag> kernels,
+                                const Runtime& runtime, std::span<const CheckCase> cases,
+                                std::vector<std::string>* faults = nullptr);
+
+/// Largest difference between the backward of `op` in f64 and five-point finite differences of its
+/// forward, relative to the largest gradient of that input; up to `samples` elements an input.
+double finite_difference_error(const CheckCase& test, const Runtime& runtime, int64_t samples = 24);
+
+}  // namespace weft::test
