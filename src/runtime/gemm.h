@@ -1,0 +1,65 @@
+// Matrix products through oneDNN, planned once and run blind.
+//
+// oneDNN splits work by the number of threads it sees, which changes the order of sums. Here the
+// product is cut into tiles that depend on the sizes alone, every tile is a single-threaded oneDNN
+// primitive, and the tiles run in our own parallel loop: the same bits for any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/dtype.h"
+#include "runtime/runtime.h"
+
+namespace weft {
+
+/// Which dimension may be smaller at run time than planned (the rows of a batch).
+enum class OpenDim : uint8_t {
+  m,  ///< rows of C: forward and input gradient of a linear layer
+  k,  ///< the summed dimension: weight gradient
+};
+
+/// C[m, n] = A[m, k] * B[k, n], row-major. A transposed operand is stored the other way round:
+/// A as [k, m], B as [n, k].
+struct GemmSpec {
+  int64_t m = 0, n = 0, k = 0;  ///< the open one of them: the most it will ever be
+  bool transpose_a = false;
+  bool transpose_b = false;
+  OpenDim open = OpenDim::m;
+  DType in = DType::f32;              ///< of A and B: f32 or bf16; sums are kept in f32
+  DType out = DType::f32;             ///< of C: f32, or bf16 (rounded once, also when adding)
+  int64_t lda = 0, ldb = 0, ldc = 0;  ///< elements from one stored row to the next; 0: dense
+
+  double flops() const {
+    return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  }
+};
+
+class Gemm {
+ public:
+  /// Creates the primitives of all tiles. Throws Error(usage) for types or sizes that are not
+  /// supported, Error(runtime) where oneDNN refuses.
+  Gemm(const GemmSpec& spec, const Runtime& runtime);
+  ~Gemm();
+  Gemm(Gemm&&) noexcept;
+  Gemm& operator=(Gemm&&) noexcept;
+
+  /// Bytes that run() needs, for all threads together.
+  size_t scratch_bytes() const;
+  /// What oneDNN chose for the largest tile ("brg:avx512_core_bf16"), "+f32" where bf16 operands
+  /// are widened because this machine cannot multiply them.
+  const std::string& implementation() const;
+
+  /// C = A*B, or C += A*B with `add`. `rows` is the actual size of the open dimension, at most the
+  /// planned one; nothing beyond it is read or written. Two runs of one object must not overlap in
+  /// time. `scratch` is 64-byte aligned.
+  void run(const void* a, const void* b, void* c, int64_t rows, bool add,
+           void* scratch) const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace weft
