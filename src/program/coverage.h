@@ -11,6 +11,7 @@ namespace weft {
 class Coverage {
  public:
   bool empty() const { return ranges_.empty(); }
+  const std::vector<Columns>& ranges() const { return ranges_; }
   void insert(Columns c);
   /// The parts of c that are not in the set.
   std::vector<Columns> gaps(Columns c) const;

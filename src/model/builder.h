@@ -1,0 +1,52 @@
+// From a configuration to a program: training, evaluation and generation from one builder.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/config.h"
+#include "model/layout.h"
+#include "model/parameter_list.h"
+#include "program/program.h"
+
+namespace weft {
+
+enum class Mode : uint8_t {
+  train,     ///< loss and gradients
+  evaluate,  ///< loss, count, and the loss of each row
+  logits,    ///< logits of every row, no cache
+  generate,  ///< logits of the last row of each sequence, reading and growing a cache
+};
+
+struct BuildOptions {
+  Mode mode = Mode::train;
+  DType dtype = DType::f32;  ///< of activations: f64 (reference), f32 or bf16
+  int64_t batch = 1;
+  int64_t time = 1;          ///< most tokens of a sequence in one execution
+  int64_t context = 0;       ///< most tokens of a sequence in the cache (generate)
+  bool recompute = false;
+  Runtime runtime;
+};
+
+/// A parameter as the program reads it: entry i belongs to slot i of the graph's parameters.
+struct ParameterSlot {
+  int parameter = -1;  ///< index in parameter_list()
+  DType dtype = DType::f32;
+};
+
+struct BuiltProgram {
+  Program program;
+  std::vector<ParameterSlot> parameters;
+  std::vector<TensorDesc> states;  ///< caches, in the order of the layout's slots
+  ValueId loss = -1, count = -1, row_losses = -1;  ///< train, evaluate
+  ValueId logits = -1;                             ///< logits, generate: f32 (f64 in f64 programs)
+};
+
+/// Inputs of the program: slot 0 is the token ids, i32 [batch * time]. Throws Error(config) where an
+/// op refuses the sizes. Allocates no activation memory (Program::bind does).
+BuiltProgram build(const ModelConfig& config, const Layout& layout, const BuildOptions& options);
+
+/// Tokens that a cache slot must hold for this context.
+int64_t slot_capacity(const CacheSlot& slot, int64_t context);
+
+}  // namespace weft

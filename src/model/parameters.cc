@@ -1,0 +1,90 @@
+#include "model/parameters.h"
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace weft {
+
+bool Parameters::is_matrix(const ParameterSpec& spec) {
+  return spec.shape.rank() == 2 &&
+         (spec.group == ParameterGroup::attention || spec.group == ParameterGroup::ffn ||
+          spec.group == ParameterGroup::head || spec.group == ParameterGroup::embedding) &&
+         spec.name.ends_with(".weight");
+}
+
+Parameters::Parameters(std::vector<ParameterSpec> specs, DType master, WeightCopies copies)
+    : specs_(std::move(specs)), dtype_(master), copies_(copies) {
+  for (const ParameterSpec& s : specs_) {
+    const bool matrix = is_matrix(s);
+    const bool half = matrix && copies != WeightCopies::master;
+    const bool full = !matrix || copies != WeightCopies::bf16;
+    master_.push_back(full ? Tensor(master, s.shape) : Tensor(master, {0}));
+    bf16_.push_back(half ? Tensor(DType::bf16, s.shape) : Tensor(DType::bf16, {0}));
+  }
+}
+
+void Parameters::initialise(uint64_t seed) {
+  for (int p = 0; p < count(); ++p) {
+    const ParameterSpec& s = spec(p);
+    const Random random(seed, s.name);
+    Tensor values(dtype_, s.shape);
+    for (int64_t i = 0; i < values.numel(); ++i) {
+      double x = 0;
+      switch (s.init) {
+        case Init::normal:
+          x = kInitStd * random.normal(static_cast<uint64_t>(s.full_element(i)));
+          break;
+        case Init::ones:
+          x = 1;
+          break;
+        case Init::zeros:
+          break;
+        case Init::values:
+          x = s.values[static_cast<size_t>(i)];
+          break;
+      }
+      set(values.view(), i, x);
+    }
+    assign(p, values.view());
+  }
+}
+
+void Parameters::assign(int index, const TensorView& values) {
+  if (values.desc.shape != spec(index).shape) {
+    fail(ErrorCode::input, {spec(index).name, "shape " + spec(index).shape.str(),
+                            values.desc.shape.str(), "is this a checkpoint of another model?"});
+  }
+  for (Tensor* t : {&master_[static_cast<size_t>(index)], &bf16_[static_cast<size_t>(index)]}) {
+    for (int64_t i = 0; i < t->numel(); ++i) set(t->view(), i, get(values, i));
+  }
+}
+
+void Parameters::refresh(int index, int64_t first, int64_t last) noexcept {
+  if (!has_bf16(index) || !has_master(index) || dtype_ != DType::f32) return;
+  const float* from = master(index).as<float>();
+  bf16* to = bf16_copy(index).as<bf16>();
+  for (int64_t i = first; i < last; ++i) to[i] = bf16(from[i]);
+}
+
+int Parameters::find(std::string_view name) const {
+  for (int p = 0; p < count(); ++p) {
+    if (spec(p).name == name) return p;
+  }
+  return -1;
+}
+
+int64_t Parameters::elements() const {
+  int64_t n = 0;
+  for (const ParameterSpec& s : specs_) n += s.shape.numel();
+  return n;
+}
+
+size_t Parameters::bytes() const {
+  size_t n = 0;
+  for (const auto* list : {&master_, &bf16_}) {
+    for (const Tensor& t : *list) n += t.desc().bytes();
+  }
+  return n;
+}
+
+}  // namespace weft
