@@ -16,6 +16,7 @@ namespace weft::test {
 enum class Role : uint8_t {
   activation,  ///< the type under test
   parameter,   ///< f32 (f64 in the reference)
+  weight,      ///< the type under test, its gradient that of a parameter
   integer,     ///< i32, not differentiable
 };
 
@@ -57,8 +58,7 @@ std::vector<KernelTag> tags_of(const List& list) {
 /// f64, where the backward is held against finite differences of the forward. A fault of memory
 /// makes the error infinite and is named in `faults` (may be null).
 std::vector<KernelRow> check_op(std::string_view op, std::span<const KernelTag> kernels,
-                                const Runtime& runtime, std::span<const CheckCase> cases,
-                                std::vector<std::string>* faults = nullptr);
+                                const Runtime& runtime, std::span<const CheckCase> cases);
 
 /// Largest difference between the backward of `op` in f64 and five-point finite differences of its
 /// forward, relative to the largest gradient of that input; up to `samples` elements an input.

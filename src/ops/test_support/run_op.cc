@@ -108,7 +108,7 @@ class Execution {
     m_.d_in.reserve(m_.in.size());
     for (size_t i = 0; i < m_.in.size(); ++i) {
       in.push_back(hide(m_.in[i], flag(plan_.backward_reads_input, i, false)));
-      m_.d_in.emplace_back(m_.in[i].desc(), offset());
+      m_.d_in.emplace_back(before[i].desc(), offset());
       add.push_back(added(i) ? 1 : 0);
       if (added(i)) m_.d_in[i] = Guarded(before[i], offset());
       if (rowwise(m_.d_in[i])) m_.d_in[i].poison_from(added(i) ? run_.rows() : 0);

@@ -28,11 +28,12 @@ struct RunResult {
 /// parameter has.)
 bool has_rows(const TensorDesc& desc, const PlanContext& context);
 
-/// Plans, then runs forward and backward once. `in`, `d_out` and `before` (what the gradients of
-/// added inputs hold already) have planned rows; rows beyond the present ones are poisoned here.
-/// Outputs, saved tensors, scratch and assigned gradients start poisoned, all between canaries;
-/// before backward, whatever the plan says it does not read is replaced by poison. Afterwards
-/// canaries, absent rows and inputs are checked. With an empty `d_out` only forward runs.
+/// Plans, then runs forward and backward once. `in`, `d_out` and `before` (of the type of each
+/// gradient; what those of added inputs hold already) have planned rows; rows beyond the present
+/// ones are poisoned here. Outputs, saved tensors, scratch and assigned gradients start poisoned,
+/// all between canaries; before backward, whatever the plan says it does not read is replaced by
+/// poison. Afterwards canaries, absent rows and inputs are checked. With an empty `d_out` only
+/// forward runs.
 RunResult run_op(Op& op, const PlanContext& context, const RunArgs& run, std::span<const Tensor> in,
                  std::span<const Tensor> d_out, std::span<const Tensor> before,
                  const RunOptions& options);

@@ -101,13 +101,12 @@ Outcome outcome(Fault fault) {
   test.run.batch = 9;
   static const KernelTag kernels[] = {{"fast", Isa::generic, {DType::f32, DType::bf16}},
                                       {"ref", Isa::generic, {DType::f64, DType::f32, DType::bf16}}};
-  std::vector<std::string> faults;
   Outcome o;
   const CheckCase cases[] = {test};
-  for (const KernelRow& row : check_op("double", kernels, Runtime{}, cases, &faults)) {
+  for (const KernelRow& row : check_op("double", kernels, Runtime{}, cases)) {
     o.ok = o.ok && row.ok();
+    o.faults += row.fault;
   }
-  for (const std::string& f : faults) o.faults += f + "\n";
   return o;
 }
 
