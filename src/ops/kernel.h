@@ -51,7 +51,10 @@ struct KernelRow {
   double backward_error = 0;
   double forward_limit = 0;
   double backward_limit = 0;
-  bool ok() const { return forward_error <= forward_limit && backward_error <= backward_limit; }
+  std::string fault = {};  ///< what is wrong beside accuracy: memory, other bits on other threads
+  bool ok() const {
+    return fault.empty() && forward_error <= forward_limit && backward_error <= backward_limit;
+  }
 };
 
 /// An op as the registry knows it: check() runs every kernel that this machine can run, at odd

@@ -133,7 +133,8 @@ class KernelCheck {
             forward_.error,
             backward_.error,
             forward_.limit,
-            backward_.limit};
+            backward_.limit,
+            fault_};
   }
 
  private:
