@@ -1,0 +1,40 @@
+// A model: what it is, what follows from it, and its weights; reading it from and writing it to disk.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "model/config.h"
+#include "model/layout.h"
+#include "model/parameters.h"
+
+namespace weft {
+
+struct Model {
+  ModelConfig config;
+  Layout layout;
+  Parameters parameters;
+};
+
+/// A freshly initialised model. Throws Error(config) where the configuration cannot work.
+Model make_model(const ModelConfig& config, uint64_t seed, DType master = DType::f32,
+                 WeightCopies copies = WeightCopies::master);
+
+/// The checkpoint folder that a MODEL argument means: a checkpoint itself (holds config.json), or a
+/// run folder (its `latest`). Throws Error(input) with what was looked for.
+std::filesystem::path find_checkpoint(const std::filesystem::path& model);
+
+/// Reads config.json and model.safetensors of a checkpoint. `precision`: the type to compute in (f64, f32
+/// or bf16); none: the type of the stored weights. Any program may have written the weights: names,
+/// shapes and types are checked, every missing, surplus or misshapen tensor is an Error(input).
+Model load_model(const std::filesystem::path& checkpoint, std::optional<DType> precision = {});
+/// The type that programs over this model compute in.
+DType compute_dtype(const Model& model);
+
+/// Writes config.json and model.safetensors into an existing folder (f32 masters; bf16 where there is no
+/// master), flushed to disk. Callers make the folder appear atomically (io/file.h).
+void save_model(const std::filesystem::path& folder, const Model& model);
+
+}  // namespace weft
