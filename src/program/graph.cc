@@ -18,14 +18,6 @@ ValueId Graph::parameter(std::string name, TensorDesc desc, DType gradient_dtype
   Value v{.name = std::move(name), .desc = desc, .role = Role::parameter, .slot = parameters_++};
   v.differentiable = true;
   v.gradient_dtype = gradient_dtype;
-  v.gradient_of = static_cast<ValueId>(values_.size());
-  return append(std::move(v));
-}
-
-ValueId Graph::parameter_view(ValueId base, DType dtype) {
-  Value v = value(base);
-  v.desc.dtype = dtype;
-  v.slot = parameters_++;
   return append(std::move(v));
 }
 

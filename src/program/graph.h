@@ -26,7 +26,6 @@ struct Value {
   Role role = Role::activation;
   int producer = -1;            ///< step, for activations
   int slot = -1;                ///< index among inputs, parameters or states
-  ValueId gradient_of = -1;     ///< parameters: the value that owns the gradient (itself or the first view)
   bool differentiable = false;  ///< a gradient flows through it
   DType gradient_dtype = DType::f32;
 };
@@ -63,8 +62,6 @@ class Graph {
   ValueId input(std::string name, TensorDesc desc);
   /// gradient_dtype: f64 for f64 programs, else f32, whatever the type the parameter is read in.
   ValueId parameter(std::string name, TensorDesc desc, DType gradient_dtype);
-  /// The same parameter read in another type (a bf16 copy); its gradient is that of `base`.
-  ValueId parameter_view(ValueId base, DType dtype);
   ValueId state(std::string name, TensorDesc desc);
 
   /// Adds a step and returns its outputs, named `name`.

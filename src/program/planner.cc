@@ -93,7 +93,7 @@ Place Planner::saved(int step, size_t i, bool again, bool create) {
 
 Place Planner::gradient(ValueId id) {
   const Value& v = graph_.value(id);
-  if (v.role == Role::parameter) return {Where::gradient, graph_.value(v.gradient_of).slot};
+  if (v.role == Role::parameter) return {Where::gradient, v.slot};
   if (!gradient_buffer_.contains(id)) {
     const size_t bytes = static_cast<size_t>(v.desc.numel()) * size_of(v.gradient_dtype);
     gradient_buffer_[id] = new_buffer(bytes);
@@ -116,7 +116,7 @@ Write Planner::write_parameter_gradient(const Use& use) {
   // A part of a tensor (a wiring gain): the tensor was zeroed at the start, see
   // zero_partial_parameters.
   if (!use.columns.empty()) return Write::add;
-  Coverage& covered = coverage_[graph_.value(use.value).gradient_of];
+  Coverage& covered = coverage_[use.value];
   const bool first = covered.empty();
   covered.insert({0, graph_.value(use.value).desc.numel()});
   return first ? Write::assign_unless_accumulating : Write::add;
