@@ -60,11 +60,11 @@ struct CachePlan {
 };
 
 /// Where the final value of one head of a tap comes from, followed through aliases.
-struct HeadSource {
+struct TapHead {
   int layer = 0;
   int head = 0;
   bool raw = true;  ///< the projection itself; false: the output of the mix on (port, layer)
-  auto operator<=>(const HeadSource&) const = default;
+  auto operator<=>(const TapHead&) const = default;
 };
 
 struct Layout {
@@ -76,7 +76,7 @@ struct Layout {
   std::vector<std::string> notes;      ///< what composition dropped or redirected, for `explain`
 
   /// The tensor that a reader of final(port, layer) head `head` reads. port: q, k or v.
-  HeadSource resolve(Port port, int layer, int head) const;
+  TapHead resolve(Port port, int layer, int head) const;
 };
 
 /// Checks the configuration and composes its wirings (spec: composition and rejections). Throws
