@@ -6,7 +6,7 @@
 
 #include "model/config.h"
 #include "model/layout.h"
-#include "model/parameter_list.h"
+#include "model/parameters.h"
 #include "program/program.h"
 
 namespace weft {
@@ -22,8 +22,8 @@ struct BuildOptions {
   Mode mode = Mode::train;
   DType dtype = DType::f32;  ///< of activations: f64 (reference), f32 or bf16
   int64_t batch = 1;
-  int64_t time = 1;          ///< most tokens of a sequence in one execution
-  int64_t context = 0;       ///< most tokens of a sequence in the cache (generate)
+  int64_t time = 1;     ///< most tokens of a sequence in one execution
+  int64_t context = 0;  ///< most tokens of a sequence in the cache (generate)
   bool recompute = false;
   Runtime runtime;
 };
@@ -37,14 +37,18 @@ struct ParameterSlot {
 struct BuiltProgram {
   Program program;
   std::vector<ParameterSlot> parameters;
-  std::vector<TensorDesc> states;  ///< caches, in the order of the layout's slots
+  std::vector<TensorDesc> states;                  ///< caches, in the order of the layout's slots
   ValueId loss = -1, count = -1, row_losses = -1;  ///< train, evaluate
   ValueId logits = -1;                             ///< logits, generate: f32 (f64 in f64 programs)
 };
 
-/// Inputs of the program: slot 0 is the token ids, i32 [batch * time]. Throws Error(config) where an
-/// op refuses the sizes. Allocates no activation memory (Program::bind does).
+/// Inputs of the program: slot 0 is the token ids, i32 [batch * time]. Throws Error(config) where
+/// an op refuses the sizes. Allocates no activation memory (Program::bind does).
 BuiltProgram build(const ModelConfig& config, const Layout& layout, const BuildOptions& options);
+
+/// The weights in the order of the program's slots, for Bindings::parameters. Throws Error(usage)
+/// where a copy that the program reads does not exist.
+std::vector<void*> parameter_pointers(const BuiltProgram& built, const Parameters& parameters);
 
 /// Tokens that a cache slot must hold for this context.
 int64_t slot_capacity(const CacheSlot& slot, int64_t context);

@@ -23,14 +23,16 @@ HeadRef InputList::head(const HeadPlace& place, int64_t width) {
   return {i, place.column};
 }
 
-int InputList::whole(ValueId value) { return index_of(value); }
+int InputList::whole(ValueId value) {
+  return index_of(value);
+}
 
 std::vector<Use> InputList::uses(const Graph& graph) const {
   std::vector<Use> out;
   for (size_t i = 0; i < values_.size(); ++i) {
     const Value& v = graph.value(values_[i]);
-    const int64_t width = v.role == Role::parameter ? v.desc.numel()
-                                                    : v.desc.shape[v.desc.shape.rank() - 1];
+    const int64_t width =
+        v.role == Role::parameter ? v.desc.numel() : v.desc.shape[v.desc.shape.rank() - 1];
     const std::vector<Columns> gaps = columns_[i].gaps({0, width});
     if (columns_[i].empty() || gaps.empty() || v.role == Role::state) {
       out.emplace_back(values_[i]);

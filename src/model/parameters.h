@@ -12,7 +12,8 @@
 
 namespace weft {
 
-/// Which copies of the matrices exist. Norms, gains and mechanism vectors always have just the master.
+/// Which copies of the matrices exist. Norms, gains and mechanism vectors always have just the
+/// master.
 enum class WeightCopies : uint8_t {
   master,           ///< f32 (or f64)
   master_and_bf16,  ///< bf16 training: f32 master, bf16 copy that programs read

@@ -1,0 +1,390 @@
+#include "model/builder.h"
+
+#include <algorithm>
+
+#include "attention/cache_append.h"
+#include "attention/positions/position.h"
+#include "base/error.h"
+#include "model/builder_taps.h"
+#include "model/parameters.h"
+#include "ops/add/add.h"
+#include "ops/cross_entropy/cross_entropy.h"
+#include "ops/embedding/embedding.h"
+#include "ops/head_norm/head_norm.h"
+#include "ops/last_row/last_row.h"
+#include "ops/linear/linear.h"
+#include "ops/mix/mix.h"
+#include "ops/rmsnorm/rmsnorm.h"
+#include "ops/rope/rope.h"
+#include "ops/swiglu/swiglu.h"
+
+namespace weft {
+
+int64_t slot_capacity(const CacheSlot& slot, int64_t context) {
+  return slot.window == 0 ? context : std::min(slot.window, context);
+}
+
+namespace {
+
+class Builder {
+ public:
+  Builder(const ModelConfig& config, const Layout& layout, const BuildOptions& options)
+      : config_(config),
+        layout_(layout),
+        options_(options),
+        specs_(parameter_list(config, layout)),
+        graph_(PlanContext{options.runtime, options.batch, options.time, options.context,
+                           options.mode == Mode::train}) {}
+
+  BuiltProgram run();
+
+ private:
+  ValueId parameter(const std::string& name);
+  ValueId linear(const std::string& name, ValueId x, int64_t in, int64_t out);
+  const LayerConfig& layer(int l) const { return config_.layer[static_cast<size_t>(l)]; }
+  int heads_of(Port port, int l) const;
+  int64_t width_of(Port port) const;
+
+  void declare_caches();
+  ValueId block(int l, ValueId x);
+  void project(int l, Port port, ValueId n, const std::vector<int>& heads);
+  ValueId attention(int l);
+  ValueId feed_forward(int l, ValueId h);
+  void append_caches();
+  void finish(ValueId x);
+
+  /// Makes the final heads of a tap from its raw ones and the mixes written on it.
+  void apply_mixes(Tap tap);
+  std::vector<HeadPlace> mixed(const ResolvedMix& mix);
+  HeadPlace source_head(const Term& term, const ResolvedMix& mix, int head);
+  /// A tap as one value: its heads side by side.
+  ValueId joined(Tap tap, const std::string& name);
+
+  const ModelConfig& config_;
+  const Layout& layout_;
+  const BuildOptions& options_;
+  std::vector<ParameterSpec> specs_;
+  Graph graph_;
+  BuiltProgram built_{Program(Graph(PlanContext{}), {}), {}, {}};
+  std::vector<ValueId> parameter_values_;
+  std::vector<ValueId> caches_;  // by slot of the layout
+  Taps taps_;
+};
+
+std::string layer_name(int l) {
+  return "model.layers." + std::to_string(l);
+}
+
+ValueId Builder::parameter(const std::string& name) {
+  parameter_values_.resize(specs_.size(), -1);
+  const auto it = std::find_if(specs_.begin(), specs_.end(),
+                               [&](const ParameterSpec& s) { return s.name == name; });
+  if (it == specs_.end()) {
+    fail(ErrorCode::config, {"model", "a parameter " + name, "none in the layout", ""});
+  }
+  const auto index = static_cast<size_t>(it - specs_.begin());
+  if (parameter_values_[index] >= 0) return parameter_values_[index];
+  const DType exact = options_.dtype == DType::f64 ? DType::f64 : DType::f32;
+  const DType read = Parameters::is_matrix(*it) ? options_.dtype : exact;
+  built_.parameters.push_back({static_cast<int>(index), read});
+  return parameter_values_[index] = graph_.parameter(name, {read, it->shape}, exact);
+}
+
+ValueId Builder::linear(const std::string& name, ValueId x, int64_t in, int64_t out) {
+  return graph_.add1(name, make_linear(in, out), {x, parameter(name + ".weight")});
+}
+
+int Builder::heads_of(Port port, int l) const {
+  switch (port) {
+    case Port::k:
+    case Port::v:
+      return static_cast<int>(layer(l).kv_heads);
+    case Port::q:
+    case Port::o:
+      return static_cast<int>(config_.heads);
+    default:
+      return 1;
+  }
+}
+
+int64_t Builder::width_of(Port port) const {
+  return port == Port::x || port == Port::y ? config_.dim : config_.head_dim;
+}
+
+// One source head of a term for one destination head. Values feed o by group.
+HeadPlace Builder::source_head(const Term& term, const ResolvedMix& mix, int head) {
+  const Port from = term.source.port, to = mix.destination.port;
+  if (to == Port::o && from == Port::v) {
+    head /= static_cast<int>(layer(mix.destination.layer).group(config_.heads));
+  }
+  Tap tap = term.source;
+  const bool self = tap.port == to && tap.layer == mix.destination.layer;
+  tap.raw = tap.raw || self;
+  return taps_.at(tap)[static_cast<size_t>(head)];
+}
+
+std::vector<HeadPlace> Builder::mixed(const ResolvedMix& mix) {
+  const Tap to = mix.destination;
+  const int64_t width = width_of(to.port);
+  InputList inputs;
+  MixSpec spec{.heads = mix.heads.last - mix.heads.first, .width = width, .terms = {}};
+  for (const Term& term : mix.terms) {
+    MixTerm t;
+    t.scale = term.scale;
+    t.complement = term.complement;
+    for (int h = mix.heads.first; h < mix.heads.last; ++h) {
+      t.heads.push_back(inputs.head(source_head(term, mix, h), width));
+    }
+    if (term.gain >= 0) {
+      const GainRef gain = layout_.gains[static_cast<size_t>(term.gain)];
+      const std::string& name = layout_.gain_tensors[static_cast<size_t>(gain.tensor)].name;
+      t.gain = inputs.head({parameter(name), gain.element}, 1).input;
+      t.gain_element = gain.element;
+    }
+    spec.terms.push_back(std::move(t));
+  }
+  constexpr std::string_view ports = "xqkvoy";
+  const std::string name = layer_name(to.layer) + ".mix." + ports[static_cast<size_t>(to.port)];
+  const ValueId value = graph_.add1(name, make_mix(spec), inputs.uses(graph_));
+  return Taps::of(value, static_cast<int>(spec.heads), width);
+}
+
+void Builder::apply_mixes(Tap tap) {
+  std::vector<HeadPlace> heads = taps_.at({tap.port, tap.layer, true});
+  for (const ResolvedMix& mix : layout_.mixes) {
+    if (mix.destination.port != tap.port || mix.destination.layer != tap.layer) continue;
+    std::vector<HeadPlace> made;
+    if (mix.alias) {
+      for (int h = mix.heads.first; h < mix.heads.last; ++h) {
+        made.push_back(source_head(mix.terms[0], mix, h));
+      }
+    } else {
+      made = mixed(mix);
+    }
+    std::copy(made.begin(), made.end(), heads.begin() + mix.heads.first);
+  }
+  taps_[{tap.port, tap.layer, false}] = std::move(heads);
+}
+
+ValueId Builder::joined(Tap tap, const std::string& name) {
+  const std::vector<HeadPlace>& heads = taps_.at(tap);
+  const int64_t width = width_of(tap.port);
+  bool one = true;
+  for (size_t h = 0; h < heads.size(); ++h) {
+    one = one && heads[h].value == heads[0].value &&
+          heads[h].column == static_cast<int64_t>(h) * width;
+  }
+  if (one &&
+      graph_.value(heads[0].value).desc.shape[1] == width * static_cast<int64_t>(heads.size())) {
+    return heads[0].value;
+  }
+  InputList inputs;
+  MixTerm copy;
+  for (const HeadPlace& h : heads) copy.heads.push_back(inputs.head(h, width));
+  MixSpec spec{.heads = static_cast<int64_t>(heads.size()), .width = width, .terms = {copy}};
+  return graph_.add1(name, make_mix(spec), inputs.uses(graph_));
+}
+
+void Builder::declare_caches() {
+  for (const CacheSlot& slot : layout_.cache.slots) {
+    const TensorDesc desc{options_.dtype,
+                          {options_.batch, static_cast<int64_t>(slot.heads.size()),
+                           slot_capacity(slot, options_.context), config_.head_dim}};
+    built_.states.push_back(desc);
+    const std::string name =
+        std::string(slot.port == Port::k ? "k" : "v") + "_cache." + std::to_string(slot.layer);
+    caches_.push_back(graph_.state(name, desc));
+  }
+}
+
+// Queries, keys or values of the heads that are projected; keys and queries turned where asked for.
+void Builder::project(int l, Port port, ValueId n, const std::vector<int>& heads) {
+  std::vector<HeadPlace>& places = taps_[{port, l, true}];
+  places.assign(static_cast<size_t>(heads_of(port, l)), {});
+  if (heads.empty()) return;
+  const auto count = static_cast<int64_t>(heads.size());
+  const char* letter = port == Port::q ? "q" : port == Port::k ? "k" : "v";
+  const std::string name = layer_name(l) + ".self_attn." + letter + "_proj";
+  ValueId value = linear(name, n, config_.dim, count * config_.head_dim);
+  const PositionInfo& position = PositionRegistry().find(layer(l).position);
+  if (port != Port::v && position.rotates) {
+    value = graph_.add1(layer_name(l) + ".self_attn.rope_" + letter,
+                        make_rope(count, config_.head_dim, layer(l).position_args.number("theta")),
+                        {value});
+  }
+  for (size_t i = 0; i < heads.size(); ++i) {
+    places[static_cast<size_t>(heads[i])] = {value, static_cast<int64_t>(i) * config_.head_dim};
+  }
+}
+
+ValueId Builder::attention(int l) {
+  const LayerConfig& c = layer(l);
+  const int64_t dim = config_.head_dim;
+  const std::string name = layer_name(l) + ".self_attn";
+  InputList inputs;
+  AttentionSpec spec{.heads = config_.heads, .kv_heads = c.kv_heads, .head_dim = dim};
+  spec.window = c.window;
+  spec.mechanism = c.mechanism;
+  spec.args = c.mechanism_args;
+  const PositionInfo& position = PositionRegistry().find(c.position);
+  if (position.slopes != nullptr) spec.slopes = position.slopes(c.position_args, config_.heads);
+  const auto refs = [&](Port port) {
+    std::vector<HeadRef> out;
+    for (const HeadPlace& h : taps_.at({port, l, false})) out.push_back(inputs.head(h, dim));
+    return out;
+  };
+  spec.q = refs(Port::q);
+  spec.k = refs(Port::k);
+  spec.v = refs(Port::v);
+  if (options_.mode == Mode::generate) {
+    const auto past = [&](const std::vector<CacheRef>& heads) {
+      std::vector<HeadRef> out;
+      for (const CacheRef& h : heads) {
+        out.push_back({inputs.whole(caches_[static_cast<size_t>(h.slot)]), h.head});
+      }
+      return out;
+    };
+    spec.k_past = past(layout_.cache.k[static_cast<size_t>(l)]);
+    spec.v_past = past(layout_.cache.v[static_cast<size_t>(l)]);
+  }
+  const auto parameters =
+      MechanismRegistry().find(c.mechanism).parameters(c.mechanism_args, config_.heads, dim);
+  bool norm = false;
+  for (const MechanismParameter& p : parameters) {
+    norm = norm || p.name == "norm.weight";
+    if (p.name == "remainder") spec.remainder = inputs.whole(parameter(name + ".remainder"));
+  }
+  ValueId o = graph_.add1(name, make_attention(spec), inputs.uses(graph_));
+  if (norm) {
+    o = graph_.add1(name + ".norm", make_head_norm(config_.heads, dim),
+                    {o, parameter(name + ".norm.weight"), parameter(name + ".norm.bias")});
+  }
+  return o;
+}
+
+ValueId Builder::feed_forward(int l, ValueId h) {
+  const std::string name = layer_name(l);
+  const ValueId m =
+      graph_.add1(name + ".post_attention_layernorm", make_rmsnorm(config_.dim, config_.norm_eps),
+                  {h, parameter(name + ".post_attention_layernorm.weight")});
+  const ValueId gate = linear(name + ".mlp.gate_proj", m, config_.dim, config_.ffn);
+  const ValueId up = linear(name + ".mlp.up_proj", m, config_.dim, config_.ffn);
+  const ValueId act = graph_.add1(name + ".mlp.swiglu", make_swiglu(config_.ffn), {gate, up});
+  return linear(name + ".mlp.down_proj", act, config_.ffn, config_.dim);
+}
+
+ValueId Builder::block(int l, ValueId x) {
+  graph_.set_block(l);
+  const std::string name = layer_name(l);
+  taps_[{Port::x, l, true}] = Taps::of(x, 1, config_.dim);
+  apply_mixes({Port::x, l});
+  x = joined({Port::x, l}, name + ".x");
+  const ValueId n =
+      graph_.add1(name + ".input_layernorm", make_rmsnorm(config_.dim, config_.norm_eps),
+                  {x, parameter(name + ".input_layernorm.weight")});
+  std::vector<int> all(static_cast<size_t>(config_.heads));
+  for (size_t h = 0; h < all.size(); ++h) all[h] = static_cast<int>(h);
+  project(l, Port::q, n, all);
+  project(l, Port::k, n, layout_.k_heads[static_cast<size_t>(l)]);
+  project(l, Port::v, n, layout_.v_heads[static_cast<size_t>(l)]);
+  for (const Port port : {Port::q, Port::k, Port::v}) apply_mixes({port, l});
+  taps_[{Port::o, l, true}] =
+      Taps::of(attention(l), static_cast<int>(config_.heads), config_.head_dim);
+  apply_mixes({Port::o, l});
+  const ValueId o = linear(name + ".self_attn.o_proj", joined({Port::o, l}, name + ".o"),
+                           config_.q_width(), config_.dim);
+  const ValueId h = graph_.add1(name + ".self_attn.residual", make_add(config_.dim), {x, o});
+  const ValueId y =
+      graph_.add1(name + ".mlp.residual", make_add(config_.dim), {h, feed_forward(l, h)});
+  taps_[{Port::y, l, true}] = Taps::of(y, 1, config_.dim);
+  apply_mixes({Port::y, l});
+  return joined({Port::y, l}, name + ".y");
+}
+
+// After every reader of this step: the cache takes in the new keys and values.
+void Builder::append_caches() {
+  for (size_t s = 0; s < layout_.cache.slots.size(); ++s) {
+    const CacheSlot& slot = layout_.cache.slots[s];
+    InputList inputs;
+    CacheAppendSpec spec{.head_dim = config_.head_dim, .heads = {}};
+    const auto& tap = taps_.at({slot.port, slot.layer, slot.raw});
+    for (const int h : slot.heads) {
+      spec.heads.push_back(inputs.head(tap[static_cast<size_t>(h)], config_.head_dim));
+    }
+    inputs.whole(caches_[s]);
+    const std::string name = layer_name(slot.layer) + ".cache_append";
+    graph_.add(name, make_cache_append(spec), inputs.uses(graph_));
+  }
+}
+
+void Builder::finish(ValueId x) {
+  const int last = static_cast<int>(config_.layers);
+  graph_.set_block(-1);
+  taps_[{Port::x, last, true}] = Taps::of(x, 1, config_.dim);
+  apply_mixes({Port::x, last});
+  x = joined({Port::x, last}, "model.x");
+  const bool generate = options_.mode == Mode::generate;
+  if (generate) {
+    append_caches();
+    x = graph_.add1("last_row", make_last_row(), {x});
+    graph_.set_last_rows(true);
+  }
+  const ValueId n = graph_.add1("model.norm", make_rmsnorm(config_.dim, config_.norm_eps),
+                                {x, parameter("model.norm.weight")});
+  const ValueId head =
+      parameter(config_.tie_embeddings ? "model.embed_tokens.weight" : "lm_head.weight");
+  if (generate || options_.mode == Mode::logits) {
+    const auto output = options_.dtype == DType::bf16 ? LinearOutput::f32 : LinearOutput::same;
+    built_.logits =
+        graph_.add1("lm_head", make_linear(config_.dim, config_.vocab, output), {n, head});
+    graph_.keep(built_.logits);
+    return;
+  }
+  const auto losses = graph_.add("loss", make_cross_entropy(config_.dim, config_.vocab), {n, head});
+  built_.loss = losses.at(0);
+  built_.count = losses.at(1);
+  built_.row_losses = losses.at(2);
+  for (const ValueId v : losses) graph_.keep(v);
+}
+
+BuiltProgram Builder::run() {
+  const int64_t rows = options_.batch * options_.time;
+  const ValueId tokens = graph_.input("tokens", {DType::i32, {rows, 1}});
+  if (options_.mode == Mode::generate) declare_caches();
+  ValueId x =
+      graph_.add1("model.embed_tokens", make_embedding(config_.vocab, config_.dim, options_.dtype),
+                  {tokens, parameter("model.embed_tokens.weight")});
+  taps_[{Port::y, -1, true}] = taps_[{Port::y, -1, false}] = Taps::of(x, 1, config_.dim);
+  for (int l = 0; l < static_cast<int>(config_.layers); ++l) x = block(l, x);
+  finish(x);
+  const PlanOptions plan{.training = options_.mode == Mode::train, .recompute = options_.recompute};
+  built_.program = Program(std::move(graph_), plan);
+  return std::move(built_);
+}
+
+}  // namespace
+
+std::vector<void*> parameter_pointers(const BuiltProgram& built, const Parameters& parameters) {
+  std::vector<void*> out;
+  for (const ParameterSlot& slot : built.parameters) {
+    const bool copy = slot.dtype == DType::bf16;
+    const bool exists =
+        copy ? parameters.has_bf16(slot.parameter)
+             : parameters.has_master(slot.parameter) && parameters.master_dtype() == slot.dtype;
+    if (!exists) {
+      fail(ErrorCode::usage,
+           {"program",
+            parameters.spec(slot.parameter).name + " in " + std::string(name_of(slot.dtype)),
+            "weights without that copy", "load the model in that precision"});
+    }
+    out.push_back(copy ? parameters.bf16_copy(slot.parameter).data
+                       : parameters.master(slot.parameter).data);
+  }
+  return out;
+}
+
+BuiltProgram build(const ModelConfig& config, const Layout& layout, const BuildOptions& options) {
+  return Builder(config, layout, options).run();
+}
+
+}  // namespace weft
