@@ -81,17 +81,10 @@ std::unique_ptr<Op> make_rmsnorm(int64_t dim, double eps) {
 }
 
 std::vector<KernelRow> check_rmsnorm(const Runtime& runtime) {
-  std::vector<test::CheckCase> cases;
-  for (const int64_t dim : {1, 3, 7, 63, 64, 65, 1000}) {
-    const int64_t rows = dim < 100 ? 41 : 5;
-    cases.push_back({"width " + std::to_string(dim),
-                     [dim] { return make_rmsnorm(dim); },
-                     {{{rows, dim}}, {{dim}, test::Role::parameter, 0.3, 1}},
-                     {},
-                     {}});
-    cases.back().context.batch = rows;
-    cases.back().run.batch = rows - 2;
-  }
+  const auto cases = test::width_cases([](int64_t rows, int64_t dim) -> test::CheckCase {
+    const test::InputSpec gain{{dim}, test::Role::parameter, 0.3, 1};
+    return {{}, [dim] { return make_rmsnorm(dim); }, {{{rows, dim}}, gain}, {}, {}};
+  });
   return test::check_op("rmsnorm", test::tags_of(kKernels), runtime, cases);
 }
 

@@ -43,6 +43,21 @@ struct CheckCase {
 Tensor random_tensor(const InputSpec& spec, DType activation, std::string_view name,
                      uint64_t seed = 1);
 
+/// Cases of make(rows, width) at widths 1, 3, 7, 63, 64, 65 and 1000, each planned for two rows
+/// more than are present. `make` fills in all but names and rows.
+template <class F>
+std::vector<CheckCase> width_cases(F&& make) {
+  std::vector<CheckCase> cases;
+  for (const int64_t width : {1, 3, 7, 63, 64, 65, 1000}) {
+    const int64_t rows = width < 100 ? 41 : 5;
+    cases.push_back(make(rows, width));
+    cases.back().name = "width " + std::to_string(width);
+    cases.back().context.batch = rows;
+    cases.back().run.batch = rows - 2;
+  }
+  return cases;
+}
+
 /// The tags of a kernel list, for check_op.
 template <class List>
 std::vector<KernelTag> tags_of(const List& list) {
