@@ -1,5 +1,5 @@
-// The configuration of a model: three orthogonal axes (mechanism, position, wiring) plus sizes, resolved
-// to one entry per layer. Plain data; reading it from TOML is model/config_toml.h.
+// The configuration of a model: three orthogonal axes (mechanism, position, wiring) plus sizes,
+// resolved to one entry per layer. Plain data; reading it from TOML is model/config_toml.h.
 #pragma once
 
 #include <cstdint>

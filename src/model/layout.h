@@ -1,5 +1,5 @@
-// What follows from a configuration and its wirings: which heads are projected, which gains exist, which
-// tensors the KV cache holds. Computed without allocating a weight.
+// What follows from a configuration and its wirings: which heads are projected, which gains exist,
+// which tensors the KV cache holds. Computed without allocating a weight.
 #pragma once
 
 #include <cstdint>
@@ -8,22 +8,27 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "model/axes.h"
 #include "model/config.h"
 #include "model/wiring.h"
 
 namespace weft {
 
-/// A mix as it is executed: one interval of heads of one destination, non-overlapping, in evaluation order.
+/// A mix as it is executed: one interval of heads of one destination, non-overlapping, in
+/// evaluation order. Aliases are already followed in its sources: a raw one is what the block
+/// computes (a projection, the mixer's or the block's output), any other the output of the mix on
+/// that tap. The term on the destination itself is always raw. Into o, query head h reads head
+/// h / group of v.
 struct ResolvedMix {
   Tap destination;
   Heads heads;  ///< explicit bounds
   std::vector<Term> terms;
-  bool alias = false;  ///< one term, constant coefficient 1: nothing is computed, readers read the source
+  bool alias = false;  ///< one term, coefficient 1: nothing is computed, readers read the source
 };
 
-/// A learned gain tensor "model.wiring.<name>", f32 [rows, columns] ([n] where it has one column).
+/// A learned gain tensor, f32 [rows, columns] ([n] where it has one column).
 struct GainTensor {
-  std::string name;
+  std::string name;  ///< "value-residual.gains"; the parameter is "model.wiring." + name
   Shape shape;
   std::vector<double> init;
 };
@@ -34,7 +39,8 @@ struct GainRef {
   int64_t element = 0;
 };
 
-/// One head's storage in the cache: heads of (port, layer), raw or mixed, kept once for all their readers.
+/// One head's storage in the cache: heads of (port, layer), raw or mixed, kept once for all their
+/// readers.
 struct CacheSlot {
   Port port = Port::k;
   int layer = 0;
@@ -45,8 +51,8 @@ struct CacheSlot {
 
 /// Where a layer reads the cached keys or values of one kv head.
 struct CacheRef {
-  int slot = -1;
-  int head = 0;  ///< index within the slot's heads
+  int slot = -1;  ///< -1: nowhere, the layer keeps a recurrent state instead
+  int head = 0;   ///< index within the slot's heads
 };
 
 struct CachePlan {
@@ -68,19 +74,19 @@ struct TapHead {
 };
 
 struct Layout {
-  std::vector<ResolvedMix> mixes;      ///< in key order (layer, then x q k v o y)
+  std::vector<ResolvedMix> mixes;  ///< in key order (layer, then x q k v o y)
   std::vector<GainTensor> gain_tensors;
-  std::vector<GainRef> gains;          ///< Term::gain -> element
+  std::vector<GainRef> gains;                      ///< Term::gain -> element
   std::vector<std::vector<int>> k_heads, v_heads;  ///< [layer] kv heads whose projection exists
   CachePlan cache;
-  std::vector<std::string> notes;      ///< what composition dropped or redirected, for `explain`
+  std::vector<std::string> notes;  ///< what composition dropped or redirected, for `explain`
 
   /// The tensor that a reader of final(port, layer) head `head` reads. port: q, k or v.
   TapHead resolve(Port port, int layer, int head) const;
 };
 
-/// Checks the configuration and composes its wirings (spec: composition and rejections). Throws
-/// Error(config) with the wiring, layer, port and heads, what was expected and what was found.
-Layout derive_layout(const ModelConfig& config);
+/// Checks the configuration and composes its wirings. Throws Error(config) with the wiring, layer,
+/// port and heads, what was expected and what was found. The order of the wirings has no influence.
+Layout derive_layout(const ModelConfig& config, const Axes& axes = Axes());
 
 }  // namespace weft

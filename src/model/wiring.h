@@ -1,5 +1,5 @@
-// Wiring is data: what a layer reads of other layers is a sparse affine mix of taps. Everything else
-// (parameter shapes, gradients, cache plan, drawing) is derived from it.
+// Wiring is data: what a layer reads of other layers is a sparse affine mix of taps. Everything
+// else (parameter shapes, gradients, cache plan, drawing) is derived from it.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@ namespace weft {
 /// Named points of a block: input, queries, keys, values, mixer output before Wo, block output.
 enum class Port : uint8_t { x, q, k, v, o, y };
 
-/// A point of the network. (y, -1) is the embedding, (x, layers) the input of the final norm. `raw`: what
-/// the block computes; otherwise the value after the mix that is written on it.
+/// A point of the network. (y, -1) is the embedding, (x, layers) the input of the final norm.
+/// `raw`: what the block computes; otherwise the value after the mix that is written on it.
 struct Tap {
   Port port = Port::x;
   int layer = 0;
@@ -23,7 +23,8 @@ struct Tap {
   auto operator<=>(const Tap&) const = default;
 };
 
-/// Half open, in heads of the destination port (kv heads for k, v; query heads for q, o; x, y have one).
+/// Half open, in heads of the destination port (kv heads for k, v; query heads for q, o; x, y have
+/// one).
 struct Heads {
   int first = 0;
   int last = -1;  ///< -1: to the end
@@ -51,7 +52,7 @@ enum class GainKind : uint8_t { scalar };
 struct Gain {
   GainKind kind = GainKind::scalar;
   std::string tensor;  ///< "<wiring>.<what>", e.g. "value-residual.gains"
-  int row = 0;         ///< rows that no mix reads any more after composition are dropped from the tensor
+  int row = 0;  ///< rows that no mix reads any more after composition are dropped from the tensor
   int column = 0;
   double init = 0;
 };

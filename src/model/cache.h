@@ -1,0 +1,13 @@
+// The cache plan: which heads of which taps are kept for later tokens, once for all who read them.
+#pragma once
+
+#include "model/axes.h"
+#include "model/layout.h"
+
+namespace weft {
+
+/// One slot for each (port, layer, raw or mixed, window) that some layer reads; layers with a
+/// recurrent state read none. layout.mixes must be final.
+CachePlan derive_cache(const ModelConfig& config, const Axes& axes, const Layout& layout);
+
+}  // namespace weft

@@ -1,0 +1,85 @@
+#include "model/config_check.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "base/error.h"
+
+namespace weft {
+namespace {
+
+[[noreturn]] void refuse(std::string key, std::string expected, std::string got,
+                         std::string hint = "") {
+  fail(ErrorCode::config, {std::move(key), std::move(expected), std::move(got), std::move(hint)});
+}
+
+void within(const char* key, int64_t value, int64_t least, int64_t most) {
+  if (value >= least && value <= most) return;
+  refuse(key, fmt::format("an integer from {} to {}", least, most), std::to_string(value));
+}
+
+// Bounds far above any real model, low enough that every count of elements and bytes fits 63 bits.
+void check_sizes(const ModelConfig& c) {
+  within("model.vocab", c.vocab, 2, int64_t{1} << 24);
+  within("model.dim", c.dim, 1, int64_t{1} << 20);
+  within("model.layers", c.layers, 1, 1024);
+  within("model.heads", c.heads, 1, 1024);
+  within("model.head_dim", c.head_dim, 1, 65536);
+  within("model.ffn", c.ffn, 1, int64_t{1} << 22);
+  within("model.context", c.context, 1, int64_t{1} << 30);
+  if (c.layers * c.heads > 65536) {
+    refuse("model.heads", fmt::format("at most {} with {} layers", 65536 / c.layers, c.layers),
+           std::to_string(c.heads));
+  }
+  if (!(c.norm_eps > 0 && c.norm_eps <= 1)) {
+    refuse("model.norm_eps", "a number above 0 and at most 1", fmt::format("{}", c.norm_eps));
+  }
+}
+
+void check_layer(const ModelConfig& c, size_t index, const Axes& axes) {
+  const LayerConfig& layer = c.layer[index];
+  const std::string where = fmt::format(" (layer {})", index);
+  if (layer.kv_heads < 1 || layer.kv_heads > c.heads || c.heads % layer.kv_heads != 0) {
+    refuse("model.kv_heads" + where, fmt::format("a divisor of model.heads = {}", c.heads),
+           std::to_string(layer.kv_heads));
+  }
+  if (layer.window < 0 || layer.window > int64_t{1} << 30) {
+    refuse("model.window" + where, "0 (all keys) or a number of keys",
+           std::to_string(layer.window));
+  }
+  const MechanismInfo& mechanism = axes.mechanisms.find(layer.mechanism);
+  const PositionInfo& position = axes.positions.find(layer.position);
+  if (position.rotates && c.head_dim % 2 != 0) {
+    refuse("model.head_dim", "an even number under position " + layer.position,
+           std::to_string(c.head_dim));
+  }
+  if (!mechanism.traits.recurrent) return;
+  if (position.slopes != nullptr) {
+    refuse("model.position" + where, "a position without slopes under mechanism " + layer.mechanism,
+           layer.position, "it has no scores that slopes could be added to");
+  }
+  if (layer.window != 0) {
+    refuse("model.window" + where, "0 under mechanism " + layer.mechanism,
+           std::to_string(layer.window), "a recurrent state has no window");
+  }
+}
+
+}  // namespace
+
+void check_config(const ModelConfig& config, const Axes& axes) {
+  check_sizes(config);
+  if (static_cast<int64_t>(config.layer.size()) != config.layers) {
+    refuse("model.layer", fmt::format("one entry for each of {} layers", config.layers),
+           std::to_string(config.layer.size()));
+  }
+  for (size_t l = 0; l < config.layer.size(); ++l) check_layer(config, l, axes);
+  std::set<std::string> names;
+  for (const WiringConfig& w : config.wiring) {
+    if (!names.insert(w.name).second) {
+      refuse("model.wiring", "every wiring once", "\"" + w.name + "\" twice");
+    }
+  }
+}
+
+}  // namespace weft
