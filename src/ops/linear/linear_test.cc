@@ -3,19 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "base/compare.h"
-#include "base/random.h"
 #include "ops/test_support/check_op.h"
+#include "ops/test_support/expect_rows.h"
 
 namespace weft {
 namespace {
 
 TEST(Linear, EveryKernelAgreesWithTheReference) {
-  for (const KernelRow& row : check_linear(Runtime::best())) {
-    if (!row.refused.empty()) continue;
-    EXPECT_TRUE(row.ok()) << row.kernel << " " << row.dtype << ": " << row.forward_error << " of "
-                          << row.forward_limit << ", " << row.backward_error << " of "
-                          << row.backward_limit;
-  }
+  test::expect_rows(check_linear(Runtime::best()));
 }
 
 /// Runs a forward in bf16 with an f32 output.
