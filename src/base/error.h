@@ -16,10 +16,10 @@ enum class ErrorCode {
 
 /// The parts of a message; every one but `op` and `expected` may be empty.
 struct ErrorParts {
-  std::string op;        ///< what was being done or where: "rmsnorm", "config: model.heads", a path
-  std::string expected;  ///< what would have been right
-  std::string got;       ///< what was there instead
-  std::string hint;      ///< what to do about it
+  std::string op;  ///< what was being done or where: "rmsnorm", "config: model.heads", a path
+  std::string expected = {};  ///< what would have been right
+  std::string got = {};       ///< what was there instead
+  std::string hint = {};      ///< what to do about it
 };
 
 /// Thrown while planning, building and loading; kernels never throw. `what()` is one line:
