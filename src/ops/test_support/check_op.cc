@@ -88,7 +88,7 @@ RunResult execute(const CheckCase& test, DType type, Runtime runtime, std::strin
 bool same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
   for (size_t i = 0; i < a.size(); ++i) {
     if (a[i].numel() != b[i].numel()) return false;
-    if (a[i].numel() > 0 && !same_bits(a[i].view(), b[i].view())) return false;
+    if (a[i].data() != nullptr && !same_bits(a[i].view(), b[i].view())) return false;
   }
   return a.size() == b.size();
 }
@@ -141,7 +141,7 @@ class KernelCheck {
   void measure(Worst& worst, const std::vector<Tensor>& got, const std::vector<Tensor>& naive,
                const std::vector<Tensor>& exact, double factor, const Variant& variant) {
     for (size_t i = 0; i < got.size(); ++i) {
-      if (got[i].numel() == 0) continue;
+      if (got[i].data() == nullptr) continue;  // not wanted
       const double reached = compare(naive[i].view(), exact[i].view()).error();
       const double error = compare(got[i].view(), exact[i].view()).error();
       const double limit =
@@ -223,7 +223,7 @@ double finite_difference_error(const CheckCase& test, const Runtime& runtime, in
   double worst = 0;
   for (size_t i = 0; i < in.size(); ++i) {
     const int64_t n = at.d_in[i].numel();
-    if (n == 0) continue;
+    if (at.d_in[i].data() == nullptr) continue;  // not wanted
     double largest = 1e-3, difference = 0;
     const int64_t stride = std::max<int64_t>(1, n / samples);
     for (int64_t j = 0; j < n; j += stride) {
