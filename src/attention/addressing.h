@@ -1,0 +1,78 @@
+// Where rows lie and which keys they see. Always inlined, so that each instruction set has its own.
+#pragma once
+
+#include "attention/problem.h"
+
+#define WEFT_ADDRESSING \
+  template <class T>    \
+  [[gnu::always_inline]] inline
+
+namespace weft {
+
+using Int = int64_t;
+
+[[gnu::always_inline]] inline Int larger(Int a, Int b) {
+  return a > b ? a : b;
+}
+[[gnu::always_inline]] inline Int smaller(Int a, Int b) {
+  return a < b ? a : b;
+}
+
+/// Row `row` (of batch * time) of a head of a fresh tensor.
+WEFT_ADDRESSING const T* fresh_row(const AttentionRun& run, const HeadSource& head, Int row) {
+  return static_cast<const T*>(run.in[head.input]) + row * head.width + head.column;
+}
+/// The same row of the gradient; null where nobody wants it.
+WEFT_ADDRESSING T* gradient_row(const AttentionRun& run, const HeadSource& head, Int row) {
+  T* base = static_cast<T*>(run.d_in[head.input]);
+  return base == nullptr ? nullptr : base + row * head.width + head.column;
+}
+/// Position `p` of a head of a cache.
+WEFT_ADDRESSING const T* cached_row(const AttentionRun& run, const HeadSource& head, Int b,
+                                    Int capacity, Int dim, Int p) {
+  return static_cast<const T*>(run.in[head.input]) +
+         ((b * head.width + head.column) * capacity + p % capacity) * dim;
+}
+
+/// Keys or values: heads of the fresh tensors and of the cache (null: none).
+struct KeySource {
+  const HeadSource* fresh;
+  const HeadSource* cached;
+  Int capacity;
+  Int dim;
+};
+[[gnu::always_inline]] inline KeySource keys_of(const AttentionProblem& p, Int head) {
+  return {p.k + head, p.k_past ? p.k_past + head : nullptr, p.k_capacity, p.head_dim};
+}
+[[gnu::always_inline]] inline KeySource values_of(const AttentionProblem& p, Int head) {
+  return {p.v + head, p.v_past ? p.v_past + head : nullptr, p.v_capacity, p.value_dim};
+}
+/// The key or value at absolute position j, which must exist.
+WEFT_ADDRESSING const T* key_row(const AttentionRun& run, const KeySource& s, Int b, Int j) {
+  if (j >= run.past) return fresh_row<T>(run, *s.fresh, b * run.time + j - run.past);
+  return cached_row<T>(run, *s.cached, b, s.capacity, s.dim, j);
+}
+
+/// The oldest position that exists: what the cache still holds.
+[[gnu::always_inline]] inline Int oldest_key(const AttentionProblem& p, const AttentionRun& run) {
+  if (p.k_past == nullptr) return run.past;
+  return larger(0, run.past - smaller(p.k_capacity, p.v_capacity));
+}
+/// Absolute position at which the document of a row starts.
+[[gnu::always_inline]] inline Int document_of(const AttentionRun& run, Int row) {
+  return run.first_key == nullptr ? 0 : run.first_key[row];
+}
+/// Keys [begin, end) that the query at position a of a document sees.
+struct KeyRange {
+  Int begin, end;
+};
+[[gnu::always_inline]] inline KeyRange visible_keys(const AttentionProblem& p,
+                                                    const AttentionRun& run, Int document, Int a) {
+  const Int end = p.settings.strict ? a : a + 1;
+  Int begin = larger(document, oldest_key(p, run));
+  if (p.window > 0) begin = larger(begin, end - p.window);
+  return {begin, larger(begin, end)};
+}
+
+}  // namespace weft
+#undef WEFT_ADDRESSING

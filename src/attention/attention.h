@@ -1,0 +1,69 @@
+// Attention of queries over keys and values, forward and backward, with memory linear in the
+// length.
+//
+//   o[i] = sum over visible keys j of weight[i, j] * v[j]
+//
+// How scores become weights is the mechanism's affair (mechanism.h); where heads lie in memory,
+// what is cached, which keys are visible and which documents share a batch is this op's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attention/mechanism.h"
+#include "base/args.h"
+#include "ops/op.h"
+
+namespace weft {
+
+/// Where a head lies: an input of the op and the first of its columns there (a fresh tensor
+/// [rows, width]), or an input and the number of the head there (a cache).
+struct HeadRef {
+  int input = 0;
+  int64_t column = 0;
+  bool operator==(const HeadRef&) const = default;
+};
+
+/// Inputs are distinct tensors in any order; heads refer to them by number, so that a layer may
+/// read keys or values of several other layers.
+///
+/// Positions: row i of a chunk stands at absolute position past + i of its sequence; keys are the
+/// `past` cached ones and then the fresh ones. A query at position a sees keys j <= a (j < a where
+/// the mechanism is strict), of the last `window` of those, and of its own document only
+/// (RunArgs::first_key: rows of equal first_key are one document, which starts at that key).
+///
+/// Caches are [batch, heads, capacity, head_dim] of the activation type and hold position p at
+/// index p % capacity. The op reads what was there before this chunk and never writes
+/// (cache_append.h).
+///
+/// Outputs: o [rows, heads * value_dim]; with `return_remainder` also the remainder [rows, heads]
+/// (f32; f64 for f64 inputs), whose gradient is d_out[1] (null: zero).
+struct AttentionSpec {
+  int64_t heads = 1;      ///< query heads
+  int64_t kv_heads = 1;   ///< divides heads; query head h reads kv head h / (heads / kv_heads)
+  int64_t head_dim = 64;  ///< of q and k
+  int64_t value_dim = 0;  ///< of v and o; 0: head_dim
+  double scale = 0;       ///< of q.k; 0: 1 / sqrt(head_dim)
+  int64_t window = 0;     ///< most keys that a query sees; 0: all
+  std::string mechanism = "softmax";
+  Args args;                   ///< of the mechanism; leave empty for its defaults
+  std::vector<double> slopes;  ///< [heads], ALiBi: adds -slope * distance to the scaled score
+  std::vector<HeadRef> q;      ///< [heads]
+  std::vector<HeadRef> k, v;   ///< [kv_heads] each; several may name the same columns
+  std::vector<HeadRef> k_past, v_past;  ///< [kv_heads] each, or empty: no cache
+  int remainder = -1;  ///< input with the learned remainder [heads, value_dim], f32 (f64 with f64)
+  bool return_remainder = false;
+};
+
+/// The attention op of the spec. Throws Error(config) where the spec contradicts itself; shapes are
+/// checked by plan(). Backward needs a run without past.
+std::unique_ptr<Op> make_attention(const AttentionSpec& spec,
+                                   const MechanismRegistry& registry = MechanismRegistry());
+
+/// Every kernel of every mechanism that this machine runs, against the float64 formula: forward and
+/// backward at odd sizes with random cotangents and poisoned memory. For `weft check`.
+std::vector<KernelRow> check_attention(const Runtime& runtime);
+
+}  // namespace weft

@@ -1,0 +1,78 @@
+// What a mechanism is to the rest of the program, and the registry of them.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "attention/problem.h"
+#include "base/args.h"
+#include "ops/kernel.h"
+#include "ops/op.h"
+
+namespace weft {
+
+struct AttentionSpec;
+struct MechanismInfo;
+
+struct MechanismTraits {
+  bool ordered = false;     ///< the result depends on the order of the keys, beside their scores
+  bool recurrent = false;   ///< a state replaces the keys
+  bool normalised = false;  ///< weights of a row sum to one
+};
+
+/// A learned parameter of the attention block that the mechanism brings along, named under
+/// model.layers.N.self_attn.
+struct MechanismParameter {
+  std::string name;  ///< "remainder", "norm.weight"
+  Shape shape;
+  double init = 0;
+};
+
+struct TileKernel;
+
+/// One kernel of a streaming mechanism for one element type. Scratch sizes are bytes.
+struct AttentionKernel {
+  size_t (*forward_scratch)(const AttentionProblem&, const TileKernel*);
+  size_t (*backward_scratch)(const AttentionProblem&, const TileKernel*);
+  void (*forward)(const AttentionProblem&, const AttentionRun&, const Runtime&, const TileKernel*);
+  void (*backward)(const AttentionProblem&, const AttentionRun&, const Runtime&, const TileKernel*);
+  const TileKernel* tiles;  ///< what a tiled kernel runs (tile.h); null for the reference
+};
+using AttentionKernelOf = AttentionKernel (*)(DType);
+
+struct MechanismInfo {
+  std::string_view name;
+  std::string_view source;   ///< the paper
+  std::string_view formula;  ///< one line
+  MechanismTraits traits;
+  std::span<const ArgSpec> args;
+  /// Parameters that these arguments ask for, in order.
+  std::vector<MechanismParameter> (*parameters)(const Args& args, int64_t heads, int64_t head_dim);
+  /// Streaming mechanisms only: what the kernels are told, and the kernels, fastest first.
+  MechanismSettings (*settings)(const Args& args);
+  std::span<const Kernel<AttentionKernelOf>> kernels;
+  /// The op; make_streaming for mechanisms of the streaming family.
+  std::unique_ptr<Op> (*make)(const MechanismInfo& info, const AttentionSpec& spec);
+};
+
+/// The op of a mechanism whose scores become weights in one walk over the keys.
+std::unique_ptr<Op> make_streaming(const MechanismInfo& info, const AttentionSpec& spec);
+
+/// The mechanisms that a program knows: those of the library, and what it adds itself.
+class MechanismRegistry {
+ public:
+  MechanismRegistry();
+  /// `info` must outlive the registry. Throws Error(usage) where the name is taken.
+  void add(const MechanismInfo& info);
+  /// Throws Error(config) with the nearest name.
+  const MechanismInfo& find(std::string_view name) const;
+  std::span<const MechanismInfo* const> all() const { return infos_; }
+
+ private:
+  std::vector<const MechanismInfo*> infos_;
+};
+
+}  // namespace weft

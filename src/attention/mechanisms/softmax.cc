@@ -1,0 +1,23 @@
+#include "attention/mechanisms/softmax.h"
+
+#include "attention/mechanisms/kernels.h"
+#include "attention/mechanisms/registry.h"
+
+namespace weft {
+
+const MechanismInfo& softmax_mechanism() {
+  static const MechanismInfo info = {
+      .name = "softmax",
+      .source = "arXiv 1706.03762",
+      .formula = "w_ij = exp(s_ij) / sum_l exp(s_il)",
+      .traits = {.ordered = false, .recurrent = false, .normalised = true},
+      .args = {},
+      .parameters = [](const Args&, int64_t, int64_t) { return std::vector<MechanismParameter>{}; },
+      .settings = [](const Args&) { return MechanismSettings{}; },
+      .kernels = streaming_kernels<Softmax>(),
+      .make = make_streaming,
+  };
+  return info;
+}
+
+}  // namespace weft

@@ -1,0 +1,107 @@
+// Softmax attention (arXiv 1706.03762): the formula, and the streaming policy of the tiles.
+#pragma once
+
+#include "attention/problem.h"
+
+namespace weft {
+
+/// The definition. z [n] are the scores of the visible keys of one row, nearest first.
+struct Softmax {
+  /// Weights w [n]; what is left over (nothing: weights sum to one).
+  template <class C>
+  static C weights(const MechanismSettings&, const C* z, int64_t n, C* w) {
+    C top = z[0];
+    for (int64_t j = 1; j < n; ++j) top = z[j] > top ? z[j] : top;
+    C total = 0;
+    for (int64_t j = 0; j < n; ++j) total += w[j] = C(__builtin_exp(double(z[j] - top)));
+    for (int64_t j = 0; j < n; ++j) w[j] /= total;
+    return 0;
+  }
+  /// dL/dz from g = dL/dw.
+  template <class C>
+  static void gradient(const MechanismSettings&, const C*, const C* w, int64_t n, const C* g, C,
+                       C* dz) {
+    C mean = 0;
+    for (int64_t j = 0; j < n; ++j) mean += w[j] * g[j];
+    for (int64_t j = 0; j < n; ++j) dz[j] = w[j] * (g[j] - mean);
+  }
+};
+
+}  // namespace weft
+
+#ifdef WEFT_ISA
+#include "simd/math.h"
+
+namespace weft::WEFT_ISA {
+
+/// Rows of a tile on their way through the keys: the largest score m, the sum l of e^(score - m).
+/// The statistic saved is log sum exp of a row.
+template <int NV>
+struct SoftmaxTile {
+  static constexpr bool kTwoWalks = false;
+  static constexpr bool kRemainder = false;
+  static constexpr int kRows = NV * kLanes;
+  alignas(64) float m[kRows];
+  alignas(64) float l[kRows];
+  alignas(64) float delta[kRows];
+
+  void begin(const MechanismSettings&, int) {
+    for (int r = 0; r < kRows; ++r) m[r] = -__builtin_inff(), l[r] = 0;
+  }
+  bool spent() const { return false; }
+
+  /// S [n][kRows]: scores in, weights out (relative to the present maximum). True where what was
+  /// summed before must be multiplied by `rescale` [kRows].
+  bool absorb(float* S, int n, float* rescale) {
+    bool changed = false;
+    for (int v = 0; v < NV; ++v) {
+      float* s = S + v * kLanes;
+      const Vec before = load(m + v * kLanes);
+      Vec top = before;
+      for (int j = 0; j < n; ++j) top = max(top, load(s + j * kRows));
+      // A row that has seen no key yet keeps -inf; subtracting 0 instead avoids inf - inf.
+      const Vec base = top == -__builtin_inff() ? Vec{} : top;
+      const Vec factor = exp(before - base);
+      Vec total = load(l + v * kLanes) * factor;
+      for (int j = 0; j < n; ++j) {
+        const Vec w = exp(load(s + j * kRows) - base);
+        total += w;
+        store(s + j * kRows, w);
+      }
+      store(m + v * kLanes, top);
+      store(l + v * kLanes, total);
+      store(rescale + v * kLanes, factor);
+      changed |= any(before != top);
+    }
+    return changed;
+  }
+  /// Last factor on the output rows, and the statistic.
+  void finish(float* factor, float* statistic) const {
+    for (int r = 0; r < kRows; ++r) {
+      factor[r] = 1.f / l[r];
+      statistic[r] = m[r] + __builtin_logf(l[r]);
+    }
+  }
+
+  /// Backward: `dot` = dO . O of each row.
+  void begin_backward(const MechanismSettings&, const float* statistic, const float* dot,
+                      const float*, int) {
+    for (int r = 0; r < kRows; ++r) m[r] = statistic[r], delta[r] = dot[r];
+  }
+  /// S [n][kRows]: scores in, weights out. G [n][kRows]: dL/dweight in, scale * dL/dscore out.
+  void gradient(float* S, float* G, int n, float scale, const float*, float*, float*) {
+    for (int v = 0; v < NV; ++v) {
+      float* s = S + v * kLanes;
+      float* g = G + v * kLanes;
+      const Vec base = load(m + v * kLanes), d = load(delta + v * kLanes);
+      for (int j = 0; j < n; ++j) {
+        const Vec w = exp(load(s + j * kRows) - base);
+        store(s + j * kRows, w);
+        store(g + j * kRows, w * scale * (load(g + j * kRows) - d));
+      }
+    }
+  }
+};
+
+}  // namespace weft::WEFT_ISA
+#endif

@@ -1,0 +1,72 @@
+// What a kernel is told: sizes and addresses, as plain data. Light enough for *_simd.cc files.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace weft {
+
+/// A head of an input. Fresh tensors: element d of row r is at in[input][r * width + column + d].
+/// Caches: element d of position p of batch b is at
+/// in[input][((b * width + column) * capacity + p % capacity) * head_dim + d].
+struct HeadSource {
+  int32_t input;
+  int64_t column;
+  int64_t width;  ///< row stride of a fresh tensor; heads of a cache
+};
+
+enum class Remainder : uint8_t { none, self_value, learned };
+
+/// What a mechanism's arguments come down to.
+struct MechanismSettings {
+  bool strict = false;  ///< a query does not see the key at its own position
+  Remainder remainder = Remainder::none;
+  /// A tile stops when every stick is shorter than this. 0: when the rest rounds to nothing
+  /// (exact); negative: never.
+  double exit_below = 0;
+  double numbers[4] = {};  ///< of mechanisms that need more
+};
+
+/// Fixed while planning.
+struct AttentionProblem {
+  int64_t heads, kv_heads, head_dim, value_dim;
+  int64_t window;  ///< 0: all
+  int64_t k_capacity, v_capacity;
+  float scale;
+  double scale_exact;
+  MechanismSettings settings;
+  const double* slopes;               ///< [heads] or null
+  const HeadSource *q, *k, *v;        ///< [heads], [kv_heads], [kv_heads]
+  const HeadSource *k_past, *v_past;  ///< [kv_heads] or null
+  int remainder_input;                ///< or -1
+  bool remainder_is_f32;              ///< else of the activation type
+  /// Key/value heads that share columns form one owner, so that one task writes their gradients.
+  int owners;
+  const int32_t* owner_begin;  ///< [owners + 1], into owner_heads
+  const int32_t* owner_heads;  ///< [kv_heads]
+  const int32_t* k_slot;       ///< [kv_heads], number of the head's dk buffer within its owner
+  const int32_t* v_slot;
+  int slots;                    ///< most buffers of either kind of any owner
+  int parts;                    ///< into which the query tiles of an owner are cut in the backward
+  int64_t max_batch, max_time;  ///< planned
+  int threads;
+};
+
+/// One execution.
+struct AttentionRun {
+  int64_t batch, time, past;
+  const int32_t* first_key;  ///< [batch, time] or null
+  const void* const* in;
+  void* o;           ///< [rows, heads * value_dim]
+  void* rem;         ///< [rows, heads] f32 (f64 of the f64 reference), or null
+  float* statistic;  ///< saved [rows, heads], or null
+  int32_t*
+      visited;  ///< saved [rows, heads]: key blocks walked by the tile that starts there; or null
+  const void* d_o;    ///< backward only, from here on
+  const void* d_rem;  ///< or null
+  void* const* d_in;
+  const uint8_t* add;
+  char* scratch;  ///< 64-byte aligned
+};
+
+}  // namespace weft

@@ -1,0 +1,179 @@
+#include "attention/tiled.h"
+
+#include <algorithm>
+
+namespace weft {
+namespace {
+
+size_t aligned(size_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+/// Hands out aligned pieces of the scratch memory; counts bytes where the base is null.
+class Carver {
+ public:
+  explicit Carver(char* base) : base_(base) {}
+  template <class E>
+  E* take(int64_t n) {
+    char* at = base_ == nullptr ? nullptr : base_ + used_;
+    used_ += aligned(static_cast<size_t>(n) * sizeof(E));
+    return reinterpret_cast<E*>(at);
+  }
+  size_t used() const { return used_; }
+
+ private:
+  char* base_;
+  size_t used_ = 0;
+};
+
+struct TableMemory {
+  int32_t *first, *count, *batch_begin;
+};
+
+TableMemory take_table(Carver& c, const AttentionProblem& p) {
+  const Int rows = p.max_batch * p.max_time;
+  return {c.take<int32_t>(rows), c.take<int32_t>(rows), c.take<int32_t>(p.max_batch + 1)};
+}
+
+/// The largest number of query heads that divides a group and fits one vector.
+int group_of(const AttentionProblem& p, int lanes) {
+  const Int group = p.heads / p.kv_heads;
+  for (Int g = std::min<Int>(group, lanes); g > 1; --g) {
+    if (group % g == 0) return static_cast<int>(g);
+  }
+  return 1;
+}
+
+TileTable cut(const AttentionProblem& p, const AttentionRun& run, int lanes, TableMemory memory) {
+  TileTable t{memory.first, memory.count, memory.batch_begin, 0, kVectors, 1, 1};
+  t.group = group_of(p, lanes);
+  t.chunks = p.heads / p.kv_heads / t.group;
+  t.vectors = run.time * t.group <= lanes ? 1 : kVectors;
+  const Int height = t.vectors * lanes / t.group;
+  for (Int b = 0; b < run.batch; ++b) {
+    memory.batch_begin[b] = static_cast<int32_t>(t.tiles);
+    for (Int i = 0; i < run.time;) {
+      const Int row = b * run.time + i;
+      Int n = 1;
+      while (n < height && i + n < run.time && document_of(run, row + n) == document_of(run, row)) {
+        ++n;
+      }
+      memory.first[t.tiles] = static_cast<int32_t>(row);
+      memory.count[t.tiles] = static_cast<int32_t>(n);
+      ++t.tiles;
+      i += n;
+    }
+  }
+  memory.batch_begin[run.batch] = static_cast<int32_t>(t.tiles);
+  return t;
+}
+
+size_t tile_bytes(const AttentionProblem& p, int lanes, bool backward) {
+  TileScratch s{};
+  return carve(s, p, lanes, backward, nullptr);
+}
+
+struct ForwardMemory {
+  explicit ForwardMemory(const AttentionProblem& p, int lanes, char* base) {
+    Carver c(base);
+    table = take_table(c, p);
+    stride = static_cast<Int>(aligned(tile_bytes(p, lanes, false)));
+    threads = c.take<char>(stride * p.threads);
+    bytes = c.used();
+  }
+  TableMemory table;
+  char* threads;  ///< [threads, stride]
+  Int stride;
+  size_t bytes;
+};
+
+/// With one part each thread has sums of its own and writes them when an owner is done; with more,
+/// every (sequence, owner, part) has, and they are added in order afterwards.
+struct BackwardMemory {
+  explicit BackwardMemory(const AttentionProblem& p, int lanes, char* base) {
+    Carver c(base);
+    table = take_table(c, p);
+    stride = static_cast<Int>(aligned(tile_bytes(p, lanes, true)));
+    threads = c.take<char>(stride * p.threads);
+    dk_size = round_up(p.slots * p.max_time * round_up(p.head_dim, lanes), 16);
+    dv_size = round_up(p.slots * p.max_time * round_up(p.value_dim, lanes), 16);
+    const Int buffers = p.parts == 1 ? p.threads : p.max_batch * p.owners * p.parts;
+    sums = c.take<float>(buffers * (dk_size + dv_size));
+    learned_size = p.settings.remainder == Remainder::learned ? p.heads * p.value_dim : 0;
+    learned = c.take<float>(p.max_batch * p.parts * learned_size);
+    bytes = c.used();
+  }
+  OwnerSums of(Int buffer, Int learned_row) const {
+    float* dk = sums + buffer * (dk_size + dv_size);
+    return {dk, dk + dk_size, learned_size == 0 ? nullptr : learned + learned_row * learned_size};
+  }
+  TableMemory table;
+  char* threads;
+  Int stride;
+  float* sums;  ///< [buffers, dk_size + dv_size]
+  Int dk_size, dv_size;
+  float* learned;  ///< [batch, parts, heads, value_dim]
+  Int learned_size;
+  size_t bytes;
+};
+
+size_t forward_scratch(const AttentionProblem& p, const TileKernel* k) {
+  return ForwardMemory(p, k->lanes, nullptr).bytes;
+}
+size_t backward_scratch(const AttentionProblem& p, const TileKernel* k) {
+  return BackwardMemory(p, k->lanes, nullptr).bytes;
+}
+
+void forward(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
+             const TileKernel* k) {
+  const ForwardMemory memory(p, k->lanes, run.scratch);
+  const TileTable table = cut(p, run, k->lanes, memory.table);
+  parallel_for(rt, p.kv_heads * table.chunks * table.tiles, [&](Int task, int thread) {
+    k->forward(p, run, table, task, memory.threads + thread * memory.stride);
+  });
+}
+
+/// Sums the learned remainder's gradient over sequences and parts, in order.
+void write_learned(const AttentionProblem& p, const AttentionRun& run, const BackwardMemory& m) {
+  if (m.learned_size == 0 || run.d_in[p.remainder_input] == nullptr) return;
+  auto* out = static_cast<float*>(run.d_in[p.remainder_input]);
+  const bool add = run.add[p.remainder_input] != 0;
+  for (Int e = 0; e < m.learned_size; ++e) {
+    float sum = 0;
+    for (Int n = 0; n < run.batch * p.parts; ++n) sum += m.learned[n * m.learned_size + e];
+    out[e] = add ? out[e] + sum : sum;
+  }
+}
+
+void backward(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
+              const TileKernel* k) {
+  const BackwardMemory memory(p, k->lanes, run.scratch);
+  const TileTable table = cut(p, run, k->lanes, memory.table);
+  std::fill_n(memory.learned, run.batch * p.parts * memory.learned_size, 0.f);
+  parallel_for(rt, run.batch * p.owners * p.parts, [&](Int task, int thread) {
+    const Int part = task % p.parts, owner = task / p.parts % p.owners;
+    const Int b = task / p.parts / p.owners;
+    const OwnerSums sums = memory.of(p.parts == 1 ? thread : task, b * p.parts + part);
+    std::fill_n(sums.dk, memory.dk_size + memory.dv_size, 0.f);
+    k->backward(p, run, table, b, owner, part, sums, memory.threads + thread * memory.stride);
+    if (p.parts == 1) k->write(p, run, b, owner, sums, 1, 0, 0, run.time);
+  });
+  if (p.parts > 1) {
+    const Int stride = memory.dk_size + memory.dv_size;
+    const Int pieces = (run.time + kBlock - 1) / kBlock;
+    parallel_for(rt, run.batch * p.owners * pieces, [&](Int task, int) {
+      const Int at = task / pieces, begin = task % pieces * kBlock;
+      k->write(p, run, at / p.owners, at % p.owners, memory.of(at * p.parts, 0), p.parts, stride,
+               begin, std::min(begin + kBlock, run.time));
+    });
+  }
+  write_learned(p, run, memory);
+}
+
+}  // namespace
+
+AttentionKernel tiled_kernel(const TileKernel* tiles) {
+  return {forward_scratch, backward_scratch, forward, backward, tiles};
+}
+
+}  // namespace weft
