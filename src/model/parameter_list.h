@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "model/axes.h"
 #include "model/config.h"
 #include "model/layout.h"
 
@@ -43,6 +44,7 @@ struct ParameterSpec {
 
 /// In file order: embedding; layer by layer norm, q, k, v, o, mechanism, norm, gate, up, down;
 /// wiring gains; final norm; head (unless tied). A projection without heads is left out.
-std::vector<ParameterSpec> parameter_list(const ModelConfig& config, const Layout& layout);
+std::vector<ParameterSpec> parameter_list(const ModelConfig& config, const Layout& layout,
+                                          const Axes& axes = Axes());
 
 }  // namespace weft
