@@ -1,0 +1,176 @@
+#include "data/corpus.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "base/random.h"
+#include "io/testing.h"
+
+namespace weft {
+namespace {
+
+using io::expect_error;
+using io::Path;
+using io::ScratchFolder;
+
+// One token for each pair of bytes, a last odd byte dropped: a tokenizer whose tokens are not
+// bytes.
+class PairTokenizer final : public Tokenizer {
+ public:
+  std::string_view name() const override { return "pair"; }
+  int64_t vocab() const override { return 65536; }
+  int32_t separator() const override { return 7; }
+  bool tokens_are_bytes() const override { return false; }
+  std::vector<int32_t> encode(std::string_view text) const override {
+    std::vector<int32_t> tokens;
+    for (size_t i = 0; i + 1 < text.size(); i += 2) tokens.push_back(text[i] * 256 + text[i + 1]);
+    return tokens;
+  }
+  std::string decode(std::span<const int32_t>) const override { return ""; }
+};
+
+Corpus open(const std::vector<Path>& paths) {
+  return Corpus::open(paths, ByteTokenizer());
+}
+
+std::string text_of(const Corpus& corpus) {
+  std::vector<int32_t> tokens(static_cast<size_t>(corpus.size()), -1);
+  corpus.read(0, tokens);
+  return ByteTokenizer().decode(tokens);
+}
+
+TEST(Corpus, JoinsFilesWithTheSeparator) {
+  const ScratchFolder folder;
+  const Corpus corpus = open({folder.put("b", "second"), folder.put("a", "\xff\x80")});
+  EXPECT_EQ(text_of(corpus), std::string("second\0\xff\x80", 9));
+  EXPECT_EQ(corpus.files(), 2);
+  EXPECT_EQ(corpus.bytes_per_token(), 1.0);
+}
+
+TEST(Corpus, TakesFoldersInSortedOrder) {
+  const ScratchFolder folder;
+  for (const std::string_view name : {"c", "b/z", "b/a", "a.txt", "b-file"}) {
+    folder.put(fmt::format("text/{}", name), name);
+  }
+  folder.put("text/.hidden", "no");
+  folder.put("text/.git/config", "no");
+  folder.put("text/empty", "");
+  std::filesystem::create_directory(folder / "text/nothing");
+  std::filesystem::create_symlink("absent", folder / "text/dangling");
+  std::filesystem::create_symlink("c", folder / "text/link");
+  ASSERT_EQ(::mkfifo((folder / "text/pipe").c_str(), 0600), 0);
+  const Corpus corpus = open({folder / "text", folder.put("last", "!")});
+  const std::string_view expected("a.txt\0b-file\0b/a\0b/z\0c\0c\0!", 26);
+  EXPECT_EQ(text_of(corpus), expected);
+}
+
+TEST(Corpus, ReadsAnyRangeOfAnyFiles) {
+  const ScratchFolder folder;
+  const Random random(11, "files");
+  uint64_t draw = 0;
+  for (int round = 0; round < 40; ++round) {
+    std::vector<Path> paths;
+    std::string expected;
+    for (uint64_t n = 1 + random.below(draw++, 6); n > 0; --n) {
+      // One file in eight is large enough to be mapped rather than read.
+      const uint64_t most = random.below(draw++, 8) == 0 ? 70000 : 5;
+      std::string text(1 + random.below(draw++, most), ' ');
+      for (char& c : text) c = static_cast<char>(random.bits(draw++));
+      paths.push_back(folder.put(fmt::format("f{}", n), text));
+      expected += (expected.empty() ? "" : std::string(1, '\0')) + text;
+    }
+    const Corpus corpus = open(paths);
+    ASSERT_EQ(corpus.size(), static_cast<int64_t>(expected.size()));
+    EXPECT_EQ(text_of(corpus), expected);
+    for (int i = 0; i < 50; ++i) {
+      const size_t begin = random.below(draw++, expected.size());
+      const size_t n = random.below(draw++, std::min<size_t>(20, expected.size() - begin) + 1);
+      std::vector<int32_t> tokens(n + 2, -5);
+      corpus.read(static_cast<int64_t>(begin), std::span(tokens).subspan(1, n));
+      EXPECT_EQ(tokens.front(), -5);
+      EXPECT_EQ(tokens.back(), -5);
+      tokens.pop_back();
+      tokens.erase(tokens.begin());
+      EXPECT_EQ(ByteTokenizer().decode(tokens), expected.substr(begin, n));
+    }
+  }
+}
+
+TEST(Corpus, EncodesWhereTokensAreNotBytes) {
+  const ScratchFolder folder;
+  const std::vector<Path> paths{folder.put("a", "abcd"), folder.put("b", "x"),
+                                folder.put("c", "ef")};
+  const Corpus corpus = Corpus::open(paths, PairTokenizer());
+  std::vector<int32_t> tokens(5);
+  ASSERT_EQ(corpus.size(), 5);
+  corpus.read(0, tokens);
+  EXPECT_EQ(tokens,
+            (std::vector<int32_t>{'a' * 256 + 'b', 'c' * 256 + 'd', 7, 7, 'e' * 256 + 'f'}));
+  EXPECT_DOUBLE_EQ(corpus.bytes_per_token(), 9.0 / 5.0);
+  expect_error(ErrorCode::input, "at least one token",
+               [&] { Corpus::open(std::vector<Path>{folder / "b"}, PairTokenizer()); });
+}
+
+TEST(Corpus, RefusesWhatHoldsNoText) {
+  const ScratchFolder folder;
+  std::filesystem::create_directory(folder / "folder");
+  expect_error(ErrorCode::input, "at least one file", [] { open({}); });
+  expect_error(ErrorCode::input, "check the path", [&] { open({folder / "absent"}); });
+  expect_error(ErrorCode::input, "an empty file", [&] { open({folder.put("empty", "")}); });
+  expect_error(ErrorCode::input, "none that is not empty", [&] { open({folder / "folder"}); });
+  folder.put("folder/.hidden", "text");
+  folder.put("folder/empty", "");
+  expect_error(ErrorCode::input, "hidden files are not read", [&] { open({folder / "folder"}); });
+  expect_error(ErrorCode::input, "a device", [] { open({"/dev/zero"}); });
+}
+
+// Runs f without the superuser's right to read everything.
+template <class F>
+void without_privileges(F&& f) {
+  const bool root = ::geteuid() == 0;
+  if (root) {
+    ASSERT_EQ(::seteuid(65534), 0);
+  }
+  f();
+  if (root) {
+    ASSERT_EQ(::seteuid(0), 0);
+  }
+}
+
+TEST(Corpus, RefusesWhatMayNotBeRead) {
+  const ScratchFolder folder;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms::all);
+  const Path file = folder.put("secret", "text");
+  const Path below = folder.put("closed/f", "text").parent_path();
+  ASSERT_EQ(::chmod(file.c_str(), 0), 0);
+  ASSERT_EQ(::chmod(below.c_str(), 0), 0);
+  without_privileges([&] {
+    expect_error(ErrorCode::input, "Permission denied", [&] { open({file}); });
+    expect_error(ErrorCode::input, "Permission denied", [&] { open({below}); });
+    expect_error(ErrorCode::input, "Permission denied", [&] { open({folder.path()}); });
+  });
+  ASSERT_EQ(::chmod(below.c_str(), 0700), 0);
+}
+
+TEST(SplitTail, HoldsOutTheEnd) {
+  const ScratchFolder folder;
+  const Corpus corpus = open({folder.put("f", std::string(1001, 'x'))});
+  const Splits none = split_tail(corpus, 0);
+  EXPECT_EQ(none.train.size(), 1001);
+  EXPECT_EQ(none.held_out.size(), 0);
+  const Splits tenth = split_tail(corpus, 0.1);
+  EXPECT_EQ(tenth.train.end, 901);
+  EXPECT_EQ(tenth.held_out.begin, 901);
+  EXPECT_EQ(tenth.held_out.end, 1001);
+  for (const double wrong : {-0.1, 1.0, 2.0, std::nan("")}) {
+    expect_error(ErrorCode::config, "a fraction from 0", [&] { split_tail(corpus, wrong); });
+  }
+}
+
+}  // namespace
+}  // namespace weft
