@@ -1,0 +1,186 @@
+// One tile of the backward, and the writing of key and value gradients. *_simd.cc files only.
+#pragma once
+
+#include "attention/tile_walk.h"
+
+namespace weft::WEFT_ISA {
+
+template <template <int> class Mechanism, class T, int NV>
+class BackwardTile {
+  using M = Mechanism<NV>;
+  static constexpr int R = M::kRows;
+
+ public:
+  BackwardTile(const Tile<T, NV>& tile, const TileScratch& s, const OwnerSums& sums)
+      : tile_(tile), p_(tile.p), s_(s), sums_(sums) {}
+
+  void run() {
+    read_rows();
+    rows_.begin_backward(p_.settings, statistic_, dot_, d_rem_, tile_.rows);
+    Int to = tile_.end;
+    Int visited = 0;
+    const Int most = tile_.run.visited[tile_.statistic(0)];
+    while (visited < most) {  // near to far
+      if constexpr (M::kTwoWalks) replay(to, visited);
+      to = tile_.block_begin(to);
+      ++visited;
+    }
+    while (visited-- > 0) {  // and back, the same blocks
+      const Int j0 = to;
+      to = block_end(j0);
+      add_block(j0, to, visited);
+    }
+    write_queries();
+  }
+
+ private:
+  /// End of the block part that begins at j0: the inverse of Tile::block_begin.
+  Int block_end(Int j0) const {
+    const Int next = tile_.document + ((j0 - tile_.document) / kBlock + 1) * kBlock;
+    return smaller(tile_.end, next);
+  }
+
+  /// Queries, dL/dx and the statistics of the rows, and what the remainder passes on.
+  void read_rows() {
+    const AttentionRun& run = tile_.run;
+    tile_.pack_queries(s_.q, s_.width);
+    transpose(s_.q, R, s_.width, s_.width, s_.qt, R);
+    const auto* dx = static_cast<const T*>(run.d_o);
+    tile_.pack([&](int l) { return dx + tile_.output(l); }, p_.value_dim, s_.o, s_.value_width);
+    transpose(s_.o, R, s_.value_width, s_.value_width, s_.ot, R);
+    for (Int e = 0; e < s_.width * R; e += kLanes) store(s_.dqt + e, Vec{});
+    for (int l = 0; l < R; ++l) {
+      const bool used = l < tile_.rows;
+      statistic_[l] = used ? run.statistic[tile_.statistic(l)] : 0;
+      d_rem_[l] = used && run.d_rem != nullptr
+                      ? static_cast<const float*>(run.d_rem)[tile_.statistic(l)]
+                      : 0;
+      dot_[l] = 0;
+    }
+    if constexpr (M::kRemainder) {
+      remainder();
+    } else {
+      const auto* o = static_cast<const T*>(run.o);
+      tile_.pack([&](int l) { return o + tile_.output(l); }, p_.value_dim, s_.own, s_.value_width);
+      for (int l = 0; l < tile_.rows; ++l) dot_[l] = product(l);
+    }
+  }
+  /// dL/dx . own, of a row.
+  float product(int l) const {
+    Vec sum_{};
+    for (Int d = 0; d < s_.value_width; d += kLanes) {
+      sum_ = fma(load(s_.o + l * s_.value_width + d), load(s_.own + l * s_.value_width + d), sum_);
+    }
+    return sum(sum_);
+  }
+  void remainder() {
+    if (p_.settings.remainder == Remainder::none) return;
+    const bool learned = p_.settings.remainder == Remainder::learned;
+    if (learned) {
+      const auto* w = static_cast<const float*>(tile_.run.in[p_.remainder_input]);
+      tile_.pack([&](int l) { return w + tile_.head_of(l) * p_.value_dim; }, p_.value_dim, s_.own,
+                 s_.value_width);
+    } else {
+      tile_.pack_own(s_.own, s_.value_width);
+    }
+    for (int l = 0; l < tile_.rows; ++l) {
+      d_rem_[l] += product(l);
+      float* to = learned ? sums_.learned + tile_.head_of(l) * p_.value_dim
+                          : values_at(tile_.position + l / tile_.group);
+      const float* dx = s_.o + l * s_.value_width;
+      for (Int d = 0; d < p_.value_dim; d += kLanes) {
+        const int n = static_cast<int>(smaller(kLanes, p_.value_dim - d));
+        store_partial(to + d, fma(splat(statistic_[l]), load(dx + d), load_partial(to + d, n)), n);
+      }
+    }
+  }
+  float* keys_at(Int j) const {
+    return sums_.dk + (p_.k_slot[tile_.kv] * p_.max_time + j) * s_.width;
+  }
+  float* values_at(Int j) const {
+    return sums_.dv + (p_.v_slot[tile_.kv] * p_.max_time + j) * s_.value_width;
+  }
+
+  void replay(Int j1, Int block) {
+    const Int j0 = tile_.block_begin(j1);
+    tile_.scores(tile_.fetch(keys_of(p_, tile_.kv), j0, j1, s_.keys, s_.width), s_.qt, j0, j1,
+                 s_.scores);
+    rows_.replay(s_.scores, static_cast<int>(j1 - j0), s_.starts + block * R);
+  }
+
+  void add_block(Int j0, Int j1, Int block) {
+    const int n = static_cast<int>(j1 - j0);
+    const Rows K = tile_.fetch(keys_of(p_, tile_.kv), j0, j1, s_.keys, s_.width);
+    const Rows V = tile_.fetch(values_of(p_, tile_.kv), j0, j1, s_.values, s_.value_width);
+    tile_.scores(K, s_.qt, j0, j1, s_.scores);
+    gemm<NV, Along::k, false>(n, static_cast<int>(p_.value_dim),
+                              {V.at, V.stride, s_.ot, R, s_.dw, R});
+    if (tile_.partly_hidden(j0, j1)) tile_.hide(j0, n, s_.dw, 0);
+    rows_.gradient(s_.scores, s_.dw, n, p_.scale, s_.starts + block * R, s_.open, s_.closed);
+    tile_.accumulate(static_cast<int>(p_.head_dim), j0, j1, K, s_.dw, s_.dqt);
+    gemm_wide<Along::k>(n, tile_.rows, {s_.dw, R, s_.q, s_.width, keys_at(j0), s_.width}, s_.width);
+    gemm_wide<Along::k>(n, tile_.rows,
+                        {s_.scores, R, s_.o, s_.value_width, values_at(j0), s_.value_width},
+                        s_.value_width);
+  }
+
+  void write_queries() const {
+    transpose(s_.dqt, s_.width, R, R, s_.dq, s_.width);
+    for (int l = 0; l < tile_.rows; ++l) {
+      const HeadSource& q = p_.q[tile_.head_of(l)];
+      T* to = gradient_row<T>(tile_.run, q, tile_.row(l));
+      if (tile_.run.d_in[q.input] == nullptr) continue;
+      unpack_row(s_.dq + l * s_.width, p_.head_dim, to, tile_.run.add[q.input] != 0);
+    }
+  }
+
+  const Tile<T, NV>& tile_;
+  const AttentionProblem& p_;
+  const TileScratch& s_;
+  const OwnerSums& sums_;
+  M rows_;
+  alignas(64) float statistic_[R], dot_[R], d_rem_[R];
+};
+
+template <template <int> class Mechanism, class T, int NV>
+void backward_owner(const AttentionProblem& p, const AttentionRun& run, const TileTable& t, Int b,
+                    Int owner, Int part, const OwnerSums& sums, const TileScratch& s) {
+  for (Int n = p.owner_begin[owner]; n < p.owner_begin[owner + 1]; ++n) {
+    for (Int chunk = 0; chunk < t.chunks; ++chunk) {
+      for (Int i = t.batch_begin[b] + part; i < t.batch_begin[b + 1]; i += p.parts) {
+        const Tile<T, NV> tile(p, run, t, i, p.owner_heads[n], chunk);
+        BackwardTile<Mechanism, T, NV>(tile, s, sums).run();
+      }
+    }
+  }
+}
+
+/// Sums the parts of an owner's buffers for rows [begin, end) and writes them, rounding once.
+template <class T>
+void write_rows(const AttentionProblem& p, const AttentionRun& run, Int b, Int owner,
+                const HeadSource* heads, const int32_t* slots, Int dim, const float* sums,
+                Int parts, Int stride, Int begin, Int end) {
+  const Int width = round_up(dim, kLanes);
+  Int written = 0;
+  for (Int n = p.owner_begin[owner]; n < p.owner_begin[owner + 1]; ++n) {
+    const Int head = p.owner_heads[n];
+    if (slots[head] < written) continue;  // slots are numbered in the order of first use
+    ++written;
+    const HeadSource& source = heads[head];
+    if (run.d_in[source.input] == nullptr) continue;
+    const bool add = run.add[source.input] != 0;
+    for (Int i = begin; i < end; ++i) {
+      const float* from = sums + (slots[head] * p.max_time + i) * width;
+      T* to = gradient_row<T>(run, source, b * run.time + i);
+      for (Int d = 0; d < dim; d += kLanes) {
+        const int lanes = static_cast<int>(smaller(kLanes, dim - d));
+        Vec total = load(from + d);
+        for (Int part = 1; part < parts; ++part) total += load(from + part * stride + d);
+        if (add) total = load_partial(to + d, lanes) + total;
+        store_partial(to + d, total, lanes);
+      }
+    }
+  }
+}
+
+}  // namespace weft::WEFT_ISA

@@ -1,0 +1,93 @@
+// One tile of the forward: a walk over the key blocks from near to far. *_simd.cc files only.
+#pragma once
+
+#include "attention/tile_walk.h"
+
+namespace weft::WEFT_ISA {
+
+/// The output rows o [kRows, E] of a finished walk, from ot [E, kRows]: last factor, remainder.
+template <class M, class T, int NV>
+void finish_rows(const Tile<T, NV>& tile, const TileScratch& s, const float* factor,
+                 const float* statistic) {
+  constexpr int R = Tile<T, NV>::kRows;
+  const AttentionProblem& p = tile.p;
+  for (Int d = 0; d < p.value_dim; ++d) {
+    for (int v = 0; v < NV; ++v) {
+      float* o = s.ot + d * R + v * kLanes;
+      store(o, load(o) * load(factor + v * kLanes));
+    }
+  }
+  transpose(s.ot, s.value_width, R, R, s.o, s.value_width);
+  if constexpr (M::kRemainder) {
+    if (p.settings.remainder == Remainder::none) return;
+    const bool learned = p.settings.remainder == Remainder::learned;
+    const float* w = learned ? static_cast<const float*>(tile.run.in[p.remainder_input]) : nullptr;
+    for (int l = 0; l < tile.rows; ++l) {
+      float* own = s.keys;  // [E]: no keys are needed any more
+      if (learned) {
+        pack_row(w + tile.head_of(l) * p.value_dim, p.value_dim, own, s.value_width);
+      } else {
+        pack_row(fresh_row<T>(tile.run, p.v[tile.kv], tile.row(l)), p.value_dim, own,
+                 s.value_width);
+      }
+      float* o = s.o + l * s.value_width;
+      for (Int d = 0; d < s.value_width; d += kLanes) {
+        store(o + d, fma(splat(statistic[l]), load(own + d), load(o + d)));
+      }
+    }
+  }
+}
+
+template <class T, int NV>
+void store_rows(const Tile<T, NV>& tile, const TileScratch& s, const float* statistic,
+                int visited) {
+  const AttentionRun& run = tile.run;
+  for (int l = 0; l < tile.rows; ++l) {
+    unpack_row(s.o + l * s.value_width, tile.p.value_dim, static_cast<T*>(run.o) + tile.output(l),
+               false);
+    if (run.rem != nullptr) static_cast<float*>(run.rem)[tile.statistic(l)] = statistic[l];
+    if (run.statistic != nullptr) run.statistic[tile.statistic(l)] = statistic[l];
+    if (run.visited != nullptr) run.visited[tile.statistic(l)] = visited;
+  }
+}
+
+template <template <int> class Mechanism, class T, int NV>
+void forward_tile(const AttentionProblem& p, const AttentionRun& run, const TileTable& t, Int task,
+                  const TileScratch& s) {
+  using M = Mechanism<NV>;
+  constexpr int R = M::kRows;
+  // Tiles of one head follow each other, so that its keys stay in cache; the longest come first.
+  const Int tile_number = t.tiles - 1 - task % t.tiles, heads = task / t.tiles;
+  const Tile<T, NV> tile(p, run, t, tile_number, heads / t.chunks, heads % t.chunks);
+  tile.pack_queries(s.q, s.width);
+  transpose(s.q, R, s.width, s.width, s.qt, R);
+  for (Int e = 0; e < s.value_width * R; e += kLanes) store(s.ot + e, Vec{});
+
+  M rows;
+  rows.begin(p.settings, tile.rows);
+  const KeySource keys = keys_of(p, tile.kv), values = values_of(p, tile.kv);
+  const int E = static_cast<int>(p.value_dim);
+  int visited = 0;
+  for (Int j1 = tile.end; j1 > tile.begin && !rows.spent(); ++visited) {
+    const Int j0 = tile.block_begin(j1);
+    tile.scores(tile.fetch(keys, j0, j1, s.keys, s.width), s.qt, j0, j1, s.scores);
+    alignas(64) float rescale[R];
+    if (rows.absorb(s.scores, static_cast<int>(j1 - j0), rescale)) {
+      for (Int d = 0; d < E; ++d) {
+        for (int v = 0; v < NV; ++v) {
+          float* o = s.ot + d * R + v * kLanes;
+          store(o, load(o) * load(rescale + v * kLanes));
+        }
+      }
+    }
+    tile.accumulate(E, j0, j1, tile.fetch(values, j0, j1, s.values, s.value_width), s.scores, s.ot);
+    j1 = j0;
+  }
+
+  alignas(64) float factor[R], statistic[R];
+  rows.finish(factor, statistic);
+  finish_rows<M>(tile, s, factor, statistic);
+  store_rows(tile, s, statistic, visited);
+}
+
+}  // namespace weft::WEFT_ISA
