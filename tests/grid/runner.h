@@ -1,0 +1,50 @@
+// Runs a tiny model in one mode and type, on poisoned memory.
+#pragma once
+
+#include <vector>
+
+#include "grid/cells.h"
+#include "model/builder.h"
+#include "model/layout.h"
+
+namespace weft::grid {
+
+/// Random values for every parameter, large enough that nothing is near its neutral setting.
+Parameters random_parameters(const ModelConfig& config, const Layout& layout, DType dtype);
+
+/// Token ids [batch, time] and next-token labels, some of them missing.
+std::vector<int32_t> random_tokens(const ModelConfig& config, int64_t count, const char* name);
+
+struct RunnerOptions {
+  Mode mode = Mode::train;
+  DType dtype = DType::f64;
+  int threads = 1;
+  bool recompute = false;
+  int64_t time = kTime;
+};
+
+class Runner {
+ public:
+  /// `parameters` must have what the type reads, and outlive the runner.
+  Runner(const ModelConfig& config, const Layout& layout, Parameters& parameters,
+         const RunnerOptions& options);
+
+  /// Runs on `time` tokens of each sequence, after `past` others; the arena is poisoned first.
+  void run(const std::vector<int32_t>& tokens, int64_t time, int64_t past = 0);
+
+  double loss() const { return *built_.program.value(built_.loss).as<double>(); }
+  /// [batch * time, vocab] or, with a cache, [batch, vocab].
+  Tensor logits(int64_t rows) const;
+  /// Gradient of a parameter by its number in the list; an empty tensor where it is not used.
+  const Tensor& gradient(int parameter) const { return gradients_[static_cast<size_t>(parameter)]; }
+  size_t state_bytes() const;
+  Program& program() { return built_.program; }
+
+ private:
+  int64_t vocab_;
+  BuiltProgram built_;
+  std::vector<int32_t> tokens_, labels_;
+  std::vector<Tensor> gradients_, states_;
+};
+
+}  // namespace weft::grid
