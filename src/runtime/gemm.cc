@@ -156,7 +156,7 @@ struct Gemm::Impl {
 
   GemmSpec spec;
   Runtime runtime;
-  bool widen = false;  // bf16 operands go through f32
+  bool widen;  // bf16 operands go through f32
   std::string name;
   Cut columns, heights;  // of n, and of m where k is open
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
@@ -165,7 +165,8 @@ struct Gemm::Impl {
   std::array<std::array<std::array<std::array<Tile, 2>, 2>, 2>, 4> tiles;
   size_t a_bytes = 0, b_bytes = 0, c_bytes = 0, pad_bytes = 0;  // scratch of one thread
 
-  Impl(const GemmSpec& s, const Runtime& r) : spec(s), runtime(r) {}
+  Impl(const GemmSpec& s, const Runtime& r)
+      : spec(s), runtime(r), widen(s.widen && s.in == DType::bf16) {}
 
   size_t thread_bytes() const { return a_bytes + b_bytes + c_bytes + pad_bytes; }
 
@@ -365,7 +366,7 @@ Gemm::Gemm(const GemmSpec& spec, const Runtime& runtime)
     try {
       impl_->plan();
     } catch (const dnnl::error& e) {
-      if (e.status != dnnl_unimplemented || spec.in != DType::bf16) throw;
+      if (e.status != dnnl_unimplemented || spec.in != DType::bf16 || impl_->widen) throw;
       impl_->widen = true;
       impl_->name.clear();
       impl_->plan();

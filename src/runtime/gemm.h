@@ -30,6 +30,7 @@ struct GemmSpec {
   DType in = DType::f32;              ///< of A and B: f32 or bf16; sums are kept in f32
   DType out = DType::f32;             ///< of C: f32, or bf16 (rounded once, also when adding)
   int64_t lda = 0, ldb = 0, ldc = 0;  ///< elements from one stored row to the next; 0: dense
+  bool widen = false;  ///< bf16 operands go through f32 also where the machine multiplies them
 
   double flops() const {
     return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);

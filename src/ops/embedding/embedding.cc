@@ -62,6 +62,7 @@ class Embedding final : public Op {
   OpPlan plan(std::span<const TensorDesc> inputs, const PlanContext& context) override {
     check(inputs);
     type_ = inputs[1].dtype == DType::f64 ? DType::f64 : dtype_;
+    table_ = inputs[1].dtype;
     const int64_t rows = context.rows();
     OpPlan plan;
     plan.outputs = {{type_, {rows, dim_}}};
@@ -78,6 +79,7 @@ class Embedding final : public Op {
   void forward(const Frame& frame) const noexcept override {
     if (type_ == DType::f64) return gather<double, double>(frame, dim_);
     if (type_ == DType::f32) return gather<float, float>(frame, dim_);
+    if (table_ == DType::bf16) return gather<bf16, bf16>(frame, dim_);
     gather<bf16, float>(frame, dim_);
   }
 
@@ -100,7 +102,9 @@ class Embedding final : public Op {
     }
     expect_matrix("embedding", "tokens", inputs[0], DType::i32, 1);
     const bool wide = inputs[1].dtype == DType::f64 || dtype_ == DType::f64;
-    expect_matrix("embedding", "table", inputs[1], wide ? DType::f64 : DType::f32, dim_);
+    const bool half = inputs[1].dtype == DType::bf16 && dtype_ == DType::bf16;
+    const DType table = wide ? DType::f64 : half ? DType::bf16 : DType::f32;
+    expect_matrix("embedding", "table", inputs[1], table, dim_);
     if (inputs[1].shape[0] != vocab_) {
       fail(ErrorCode::config,
            {"embedding", "table of shape " + Shape{vocab_, dim_}.str(), inputs[1].shape.str(), ""});
@@ -108,17 +112,17 @@ class Embedding final : public Op {
   }
 
   int64_t vocab_, dim_;
-  DType dtype_, type_ = DType::f32;
+  DType dtype_, type_ = DType::f32, table_ = DType::f32;
 };
 
 test::CheckCase embedding_case(int64_t planned, int64_t rows, int64_t vocab, int64_t dim,
-                               DType type) {
-  test::CheckCase c{"rows " + std::to_string(rows) + ", table " + Shape{vocab, dim}.str(),
-                    [=] { return make_embedding(vocab, dim, type); },
-                    {{Shape{planned, 1}, test::Role::integer, 1, 0, vocab},
-                     {Shape{vocab, dim}, test::Role::parameter}},
-                    {},
-                    {}};
+                               DType type, test::Role table) {
+  test::CheckCase c{
+      "rows " + std::to_string(rows) + ", table " + Shape{vocab, dim}.str(),
+      [=] { return make_embedding(vocab, dim, type); },
+      {{Shape{planned, 1}, test::Role::integer, 1, 0, vocab}, {Shape{vocab, dim}, table}},
+      {},
+      {}};
   c.context.batch = planned;
   c.context.training = true;
   c.run.batch = rows;
@@ -139,8 +143,10 @@ std::vector<KernelRow> check_embedding(const Runtime& runtime) {
   for (const KernelTag& tag : tags) {
     const DType type = *tag.dtypes.begin();
     const test::CheckCase cases[] = {
-        embedding_case(2, 1, 1, 1, type), embedding_case(8, 7, 3, 63, type),
-        embedding_case(64, 63, 1000, 7, type), embedding_case(1000, 999, 63, 130, type)};
+        embedding_case(2, 1, 1, 1, type, test::Role::parameter),
+        embedding_case(8, 7, 3, 63, type, test::Role::parameter),
+        embedding_case(64, 63, 1000, 7, type, test::Role::weight),  // a bf16 copy of the table
+        embedding_case(201, 200, 63, 130, type, test::Role::parameter)};
     for (KernelRow& row : test::check_op("embedding", {&tag, 1}, runtime, cases)) {
       rows.push_back(std::move(row));
     }

@@ -10,9 +10,10 @@
 namespace weft {
 
 /// Inputs: tokens i32 [rows, 1], each in [0, vocab) (whoever feeds a program checks them); table
-/// [vocab, dim], f32 (f64 in f64 programs). Output y [rows, dim] of type `dtype`, f32 or bf16 (f64
-/// where the table is). Backward: d_table, of the type of the table, rows in their order. plan()
-/// throws Error(config) for other shapes and types.
+/// [vocab, dim], f32 (f64 in f64 programs; bf16 where `dtype` is bf16, which gives the same bits).
+/// Output y [rows, dim] of type `dtype`, f32 or bf16 (f64 where the table is). Backward: d_table,
+/// f32 (f64 in f64 programs), rows in their order. plan() throws Error(config) for other shapes and
+/// types.
 std::unique_ptr<Op> make_embedding(int64_t vocab, int64_t dim, DType dtype);
 
 /// The kernel in every type.
