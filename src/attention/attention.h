@@ -14,17 +14,10 @@
 
 #include "attention/mechanism.h"
 #include "base/args.h"
+#include "ops/head_ref.h"
 #include "ops/op.h"
 
 namespace weft {
-
-/// Where a head lies: an input of the op and the first of its columns there (a fresh tensor
-/// [rows, width]), or an input and the number of the head there (a cache).
-struct HeadRef {
-  int input = 0;
-  int64_t column = 0;
-  bool operator==(const HeadRef&) const = default;
-};
 
 /// Inputs are distinct tensors in any order; heads refer to them by number, so that a layer may
 /// read keys or values of several other layers.

@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <memory>
+
+#include "attention/attention.h"
+#include "attention/check_cases.h"
+#include "attention/positions/position.h"
+#include "ops/test_support/check_op.h"
+
+namespace weft {
+namespace {
+
+/// A shape and what may vary besides the mechanism.
+struct Layout {
+  const char* name;
+  int64_t heads, kv_heads, head_dim, value_dim;
+  int64_t batch, time;
+  int64_t window = 0;
+  bool alibi = false;
+  bool documents = false;
+  bool shared_keys = false;  ///< all heads read the keys of one
+};
+
+const Layout kLayouts[] = {
+    {"one token", 1, 1, 8, 8, 1, 1},
+    {"two blocks and a tail", 2, 2, 17, 17, 1, 131},
+    {"grouped heads", 6, 2, 20, 33, 2, 37},
+    {"window", 2, 1, 16, 16, 1, 150, 70},
+    {"alibi", 3, 3, 12, 12, 1, 67, 0, true},
+    {"documents", 2, 2, 16, 24, 2, 83, 0, false, true},
+    {"shared keys", 4, 4, 8, 8, 1, 40, 0, false, false, true},
+};
+
+/// First keys of documents of 1, 2, 30, 1 and the remaining tokens.
+std::shared_ptr<std::vector<int32_t>> documents(int64_t batch, int64_t time) {
+  auto first = std::make_shared<std::vector<int32_t>>();
+  for (int64_t b = 0; b < batch; ++b) {
+    for (int64_t i = 0; i < time; ++i) {
+      const int64_t at = i - b;  // sequences differ
+      first->push_back(static_cast<int32_t>(at < 1 ? 0
+                                                   : (at < 3    ? 1
+                                                      : at < 33 ? 3
+                                                      : at < 34 ? 33
+                                                                : 34) +
+                                                         b));
+    }
+  }
+  return first;
+}
+
+/// q, k and v lie in one tensor each, k and v behind columns that nobody reads.
+AttentionSpec spec_of(const Layout& l, const MechanismInfo& info, const Args& args) {
+  constexpr int64_t kUnread = 3;
+  AttentionSpec s;
+  s.heads = l.heads;
+  s.kv_heads = l.kv_heads;
+  s.head_dim = l.head_dim;
+  s.value_dim = l.value_dim;
+  s.window = l.window;
+  s.mechanism = info.name;
+  s.args = args;
+  s.return_remainder = !info.traits.normalised;
+  if (l.alibi) s.slopes = alibi_slopes(l.heads);
+  if (info.settings(args).remainder == Remainder::learned) s.remainder = 3;
+  for (int64_t h = 0; h < l.heads; ++h) s.q.push_back({0, h * l.head_dim});
+  for (int64_t h = 0; h < l.kv_heads; ++h) {
+    s.k.push_back({1, kUnread + (l.shared_keys ? 0 : h * l.head_dim)});
+    s.v.push_back({2, kUnread + h * l.value_dim});
+  }
+  return s;
+}
+
+test::CheckCase case_of(const Layout& l, const MechanismInfo& info, const Args& args,
+                        const std::string& variant) {
+  constexpr int64_t kUnread = 3, kSpareRows = 5;
+  const AttentionSpec spec = spec_of(l, info, args);
+  test::CheckCase c;
+  c.name = std::string(info.name) + " " + variant + ", " + l.name;
+  c.context.batch = l.batch;
+  c.context.time = l.time + kSpareRows;
+  c.context.training = true;
+  c.run.batch = l.batch;
+  c.run.time = l.time;
+  const auto first = l.documents ? documents(l.batch, l.time) : nullptr;
+  if (first) c.run.first_key = first->data();
+  c.make = [spec, first] { return make_attention(spec); };
+  const int64_t rows = c.context.rows();
+  const auto add = [&](int64_t width, bool unread) {
+    c.inputs.push_back({.shape = Shape{rows, width}, .always_add = unread});
+  };
+  add(l.heads * l.head_dim, false);
+  add(kUnread + l.kv_heads * l.head_dim, true);
+  add(kUnread + l.kv_heads * l.value_dim, true);
+  if (spec.remainder >= 0) {
+    c.inputs.push_back({.shape = Shape{l.heads, l.value_dim}, .role = test::Role::parameter});
+  }
+  return c;
+}
+
+}  // namespace
+
+std::vector<std::map<std::string, Arg>> argument_combinations(const MechanismInfo& info) {
+  std::vector<std::map<std::string, Arg>> all = {{}};
+  for (const ArgSpec& arg : info.args) {
+    std::vector<Arg> values;
+    if (std::holds_alternative<bool>(arg.fallback)) values = {false, true};
+    for (const std::string_view choice : arg.choices) values.emplace_back(std::string(choice));
+    if (values.empty()) continue;
+    std::vector<std::map<std::string, Arg>> next;
+    for (const auto& given : all) {
+      for (const Arg& value : values) {
+        next.push_back(given);
+        next.back()[std::string(arg.name)] = value;
+      }
+    }
+    all = std::move(next);
+  }
+  return all;
+}
+
+std::vector<KernelRow> check_attention(const Runtime& runtime) {
+  std::vector<KernelRow> rows;
+  const MechanismRegistry registry;
+  for (const MechanismInfo* info : registry.all()) {
+    if (info->kernels.empty()) continue;
+    std::vector<test::CheckCase> cases;
+    const auto combinations = argument_combinations(*info);
+    size_t next = 0;
+    // Every layout meets an argument combination and every combination a layout.
+    for (size_t n = 0; n < std::max(std::size(kLayouts), combinations.size()); ++n) {
+      const auto& given = combinations[next++ % combinations.size()];
+      std::string variant;
+      for (const auto& [name, value] : given) variant += name + "=" + to_string(value) + " ";
+      cases.push_back(case_of(kLayouts[n % std::size(kLayouts)], *info,
+                              Args(info->name, info->args, given), variant));
+    }
+    const std::string op = "attention " + std::string(info->name);
+    for (KernelRow& row : test::check_op(op, test::tags_of(info->kernels), runtime, cases)) {
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+}  // namespace weft
