@@ -1,0 +1,40 @@
+// The checkpoints of a run: written atomically, pruned, read back to continue to the same bits.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "data/tokenizer.h"
+#include "io/file.h"
+#include "model/model.h"
+#include "train/optimizer.h"
+#include "train/train_config.h"
+
+namespace weft {
+
+/// state.json: where a run stands. All random numbers are functions of the seed and a counter, so
+/// these few numbers are the whole state beside weights and optimiser.
+struct TrainState {
+  int64_t step = 0;           ///< updates done
+  int64_t tokens = 0;         ///< trained on
+  int64_t windows = 0;        ///< data cursor: windows drawn
+  int64_t corpus_tokens = 0;  ///< of the training data, to notice that it is another
+  uint64_t seed = 0;
+};
+
+/// Writes RUN/checkpoints/step-N (config.json, model.safetensors, tokenizer.json,
+/// optimizer.safetensors, state.json), points RUN/latest at it, and removes all but the newest
+/// `train.keep_checkpoints`. A crash leaves the old checkpoints or also the new one. Returns its
+/// path. Throws Error(runtime) where writing fails; what was there is unharmed.
+io::Path write_checkpoint(const io::Path& run, const Model& model, const Optimizer& optimizer,
+                          const Tokenizer& tokenizer, const TrainConfig& train,
+                          const TrainState& state);
+
+/// Reads weights and optimiser state back. Throws Error(input) where a file is missing, damaged or
+/// of another model.
+TrainState read_checkpoint(const io::Path& checkpoint, Model& model, Optimizer& optimizer);
+
+/// The steps of the complete checkpoints of a run, ascending.
+std::vector<int64_t> checkpoint_steps(const io::Path& run);
+
+}  // namespace weft

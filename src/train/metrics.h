@@ -1,0 +1,47 @@
+// metrics.jsonl: one line for each logged step.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "io/file.h"
+
+namespace weft {
+
+/// What is known after a step.
+struct LogLine {
+  int64_t step = 0;
+  int64_t tokens = 0;  ///< trained on since the run began
+  double loss = 0;     ///< nats per token, of this step
+  std::optional<double> val_loss;
+  double lr = 0;
+  double grad_norm = 0;
+  double tokens_per_second = 0;  ///< since the line before
+  double mfu = 0;                ///< model FLOPs over time, over the measured peak
+  double seconds = 0;            ///< since the run began, all its parts together
+};
+/// Every key of the contract on one line; val_loss is null where nothing was evaluated.
+std::string to_json_line(const LogLine& line);
+
+/// The file of a run, open for appending and locked against a second process.
+class MetricsFile {
+ public:
+  /// Keeps the lines up to `last_step` and drops what follows, also a line that was cut short by a
+  /// crash. Throws Error(runtime) where the file cannot be written or another process has it.
+  MetricsFile(const io::Path& path, int64_t last_step);
+
+  /// `seconds` of the last line that was kept; 0 where there is none.
+  double seconds() const { return seconds_; }
+  /// Throws Error(runtime) where the line did not arrive.
+  void append(const LogLine& line);
+  /// Waits until all lines are on the disk.
+  void flush();
+
+ private:
+  io::Path path_;
+  io::FileHandle file_;
+  double seconds_ = 0;
+};
+
+}  // namespace weft

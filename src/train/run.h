@@ -1,0 +1,73 @@
+// A training run in its folder: config.toml, metrics.jsonl, checkpoints/step-N, latest.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "io/file.h"
+#include "runtime/runtime.h"
+#include "train/memory.h"
+#include "train/metrics.h"
+#include "train/run_config.h"
+
+namespace weft {
+
+/// What is known before the first step.
+struct RunStart {
+  int64_t first_step = 1;  ///< more than 1: the run was resumed
+  int64_t steps = 0;
+  int64_t parameters = 0;
+  int64_t tokens_per_step = 0;
+  int64_t corpus_tokens = 0;      ///< to train on
+  int64_t validation_tokens = 0;  ///< 0: nothing to evaluate on
+  MemoryPlan memory;
+};
+
+/// What is known after every step; cheap enough for a live display.
+struct StepReport {
+  int64_t step = 0;
+  double loss = 0;
+  double lr = 0;
+  double grad_norm = 0;
+  double tokens_per_second = 0;  ///< of this step
+};
+
+/// Called from the training loop, in its thread; any of them may be empty. The library itself never
+/// prints.
+struct TrainObserver {
+  std::function<void(const RunStart&)> on_start = {};
+  std::function<void(const StepReport&)> on_step = {};
+  std::function<void(const LogLine&)> on_log = {};
+  std::function<void(int64_t step, double val_loss)> on_eval = {};
+  std::function<void(int64_t step, const io::Path&)> on_checkpoint = {};
+};
+
+struct TrainRequest {
+  RunConfig config;  ///< to resume as it was: load_run_config(out / "config.toml", overrides)
+  io::Path out;      ///< the run folder; made where it does not exist
+  bool resume = false;
+  Runtime runtime = Runtime::best();
+  const std::atomic<bool>* stop = nullptr;  ///< once true: finish the step, checkpoint, return
+  double peak_gflops = 0;  ///< denominator of mfu; 0: measured after the first step
+  TrainObserver observer = {};
+  Axes axes = {};
+};
+
+struct TrainOutcome {
+  int64_t step = 0;                      ///< updates done
+  bool stopped = false;                  ///< by the flag, before the last step
+  io::Path checkpoint;                   ///< the newest
+  std::optional<double> loss, val_loss;  ///< of the last step, if one was done
+};
+
+/// Trains to the last step, or until the flag is set. A run that was killed at any moment and is
+/// resumed reaches the same bits as one that was not, whatever the number of threads. Throws
+/// Error(config) where `out` holds a run and `resume` is off, where a resumed configuration differs
+/// in anything but a larger train.steps, or where memory does not suffice; Error(input) for the
+/// data; Error(runtime) where files cannot be written or a number is not finite: the last
+/// checkpoint is unharmed then.
+TrainOutcome run_training(const TrainRequest& request);
+
+}  // namespace weft

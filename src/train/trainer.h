@@ -1,0 +1,84 @@
+// One training step after another, in memory: programs, gradients, optimiser. Files are run.h's
+// affair.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/batches.h"
+#include "model/builder.h"
+#include "model/model.h"
+#include "train/memory.h"
+#include "train/optimizer.h"
+#include "train/train_config.h"
+
+namespace weft {
+
+struct StepResult {
+  double loss = 0;       ///< nats per token, mean over the micro-batches
+  double grad_norm = 0;  ///< before clipping
+  double lr = 0;
+};
+
+/// Trains a model on windows of model.context tokens.
+class Trainer {
+ public:
+  struct Options {
+    TrainConfig train;
+    bool mask_documents = false;
+    Runtime runtime = Runtime::best();
+    double usable_memory = 0;  ///< bytes; 0: what the machine has
+  };
+
+  /// Plans both programs, and only then allocates. The model must stay where it is, with f32
+  /// masters, and in bf16 with copies (weight_copies()). Throws Error(config) where the plan is
+  /// larger than the memory of the machine.
+  Trainer(Model& model, const Options& options);
+
+  /// The copies of the weights that training in this precision needs.
+  static WeightCopies weight_copies(DType precision);
+
+  /// Update number `step` (from 1) on the windows of step - 1. The same step on the same state
+  /// gives the same bits for any number of threads. Allocates nothing. Throws Error(runtime) where
+  /// the loss or a gradient is not finite, naming the first op that made it so; weights and
+  /// optimiser are then those of the step before.
+  StepResult step(int64_t step, const TrainWindows& windows);
+
+  /// Mean loss over all labels of the windows. Throws Error(runtime) where it is not finite.
+  double evaluate(const EvalWindows& windows);
+
+  /// Throws Error(runtime) naming a parameter that holds a NaN or an infinity.
+  void check_weights();
+
+  Model& model() { return model_; }
+  Optimizer& optimizer() { return optimizer_; }
+  const MemoryPlan& memory() const { return memory_; }
+  /// Tokens of one step.
+  int64_t tokens_per_step() const { return config_.accumulate * config_.batch * time_; }
+  /// Model FLOPs (forward and backward) of one token.
+  double flops_per_token() const;
+
+ private:
+  BuiltProgram build_program(Mode mode) const;
+  MemoryPlan plan_memory() const;
+  void bind();
+  RunArgs run_args() const;
+  BatchView batch();
+  [[noreturn]] void stop_at_fault(int64_t step, const TrainWindows& windows);
+
+  Model& model_;
+  TrainConfig config_;
+  Schedule rates_;
+  Runtime runtime_;
+  bool mask_documents_;
+  int64_t time_;
+  BuiltProgram train_, evaluate_;
+  MemoryPlan memory_;
+  ParameterVector gradients_;
+  Optimizer optimizer_;
+  Tensor tokens_, labels_, first_key_;  // i32 [batch, time]
+};
+
+}  // namespace weft
