@@ -1,0 +1,35 @@
+#include "cli/model_arguments.h"
+
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/table.h"
+#include "io/utf8.h"
+
+namespace weft::cli {
+
+std::optional<DType> parse_precision(const std::string& text) {
+  if (text.empty()) return {};
+  for (const DType t : {DType::f32, DType::bf16, DType::f64}) {
+    if (text == name_of(t)) return t;
+  }
+  fail(ErrorCode::usage, {"--precision", "f32, bf16 or f64", io::in_quotes(text)});
+}
+
+LoadedModel load(const std::string& model, const std::string& precision) {
+  const std::optional<DType> type = parse_precision(precision);
+  std::filesystem::path checkpoint = find_checkpoint(model);
+  // The tokenizer first: it is small, and a folder without one is refused before weights are read.
+  std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(checkpoint / "tokenizer.json");
+  return {checkpoint, load_model(checkpoint, type), std::move(tokenizer)};
+}
+
+void refuse_beyond_memory(double bytes, const std::string& what, const std::string& hint) {
+  const double have =
+      static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  if (bytes <= have) return;
+  fail(ErrorCode::usage, {"memory", "at most the " + human_bytes(have) + " of this machine",
+                          human_bytes(bytes) + " for " + what, hint});
+}
+
+}  // namespace weft::cli

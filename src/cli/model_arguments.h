@@ -1,0 +1,29 @@
+// What verbs over a trained model share.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "data/tokenizer.h"
+#include "model/model.h"
+
+namespace weft::cli {
+
+struct LoadedModel {
+  std::filesystem::path checkpoint;
+  Model model;
+  std::unique_ptr<Tokenizer> tokenizer;
+};
+
+/// Loads a run, checkpoint or model folder. `precision`: "" (that of the weights), f32, bf16 or
+/// f64.
+LoadedModel load(const std::string& model, const std::string& precision);
+
+/// f32, bf16 or f64; nothing for "". Throws Error(usage).
+std::optional<DType> parse_precision(const std::string& text);
+
+/// Throws Error(usage) where `bytes` are more than this machine has. `what`: "a cache of 5 tokens".
+void refuse_beyond_memory(double bytes, const std::string& what, const std::string& hint);
+
+}  // namespace weft::cli

@@ -1,0 +1,42 @@
+// Attention on tensors from a file, so that any other program can check ours.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "attention/attention.h"
+#include "attention/positions/position.h"
+#include "base/args.h"
+#include "io/safetensors.h"
+
+namespace weft::cli {
+
+struct AttentionSettings {
+  std::string mechanism = "softmax";
+  Args mechanism_args;
+  std::string position = "none";
+  Args position_args;
+  double scale = 0;  ///< 0: 1 / sqrt(D)
+  int64_t window = 0;
+};
+
+/// Reads "key=value" settings: mechanism, position, scale, window, and the arguments of mechanism
+/// and position bare. Throws Error(usage) or Error(config) at an unknown key or a wrong value.
+AttentionSettings read_attention_settings(std::span<const std::string> settings);
+
+struct NamedResult {
+  std::string name;
+  Tensor tensor;
+};
+
+/// q [B,T,H,D], k [B,S,Hkv,D], v [B,S,Hkv,Dv] with S >= T, query i at position S-T+i; optional do
+/// [B,T,H,Dv], drem [B,T,H], w [H,Dv] (remainder=learned). Returns o, rem, and with do also dq, dk,
+/// dv, dw. The type of q chooses the path. head_norm uses gains of one and biases of zero.
+/// `runtime.kernel` must be the kernel that runs, or empty. Throws Error(input) at shapes and types
+/// that do not fit.
+std::vector<NamedResult> run_attention(const io::SafeTensors& in, const AttentionSettings& settings,
+                                       const Runtime& runtime);
+
+}  // namespace weft::cli

@@ -1,0 +1,126 @@
+#include "cli/run.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <new>
+
+#include "base/args.h"
+#include "base/error.h"
+#include "cli/verb.h"
+#include "cli/version.h"
+#include "io/utf8.h"
+
+namespace weft::cli {
+namespace {
+
+/// The instruction set that tests ask for through the environment; the best one otherwise.
+Isa chosen_isa() {
+  const char* wanted = std::getenv("WEFT_ISA");
+  if (wanted == nullptr || *wanted == '\0') return best_isa();
+  for (const Isa isa : {Isa::generic, Isa::avx2, Isa::avx512}) {
+    if (name_of(isa) == wanted && isa <= best_isa()) return isa;
+  }
+  fail(ErrorCode::usage, {"WEFT_ISA", "generic, or more up to " + std::string(name_of(best_isa())),
+                          io::in_quotes(wanted)});
+}
+
+/// A verb with its part of the parser.
+struct Entry {
+  std::unique_ptr<Verb> verb;
+  CLI::App* app;
+  std::unique_ptr<Flags> flags;
+};
+
+struct CommonFlags {
+  int64_t threads = available_cores();
+  bool json = false;
+};
+
+std::vector<Entry> declare(CLI::App& root, CommonFlags& common) {
+  std::vector<Entry> entries;
+  for (std::unique_ptr<Verb>& verb : all_verbs()) {
+    CLI::App* app = root.add_subcommand(std::string(verb->name()), std::string(verb->summary()));
+    app->allow_extras();
+    auto flags = std::make_unique<Flags>(*app);
+    verb->declare(*flags);
+    flags->integer("--threads", common.threads, {1, int64_t{4} * available_cores()},
+                   "threads to compute with (all cores)");
+    if (verb->has_json()) {
+      flags->flag("--json", common.json, "one JSON document on stdout");
+    }
+    entries.push_back({std::move(verb), app, std::move(flags)});
+  }
+  return entries;
+}
+
+[[noreturn]] void refuse_verb(const CLI::App& root, const std::vector<Entry>& entries) {
+  std::vector<std::string> names;
+  for (const Entry& e : entries) names.emplace_back(e.verb->name());
+  const std::vector<std::string> words = root.remaining();
+  if (words.empty()) {
+    fail(ErrorCode::usage, {"weft", "a verb", "none", suggestion("", names)});
+  }
+  fail(ErrorCode::usage,
+       {"weft", "a verb", io::in_quotes(words.front()), suggestion(words.front(), names)});
+}
+
+int dispatch(int argc, const char* const* argv, const Console& console) {
+  CLI::App root("Transformer language models whose attention reaches across tokens and layers");
+  root.name("weft");
+  root.allow_extras();
+  root.set_version_flag("--version", std::string("weft ") + kVersion);
+  CommonFlags common;
+  const std::vector<Entry> entries = declare(root, common);
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    console.result(root.help());
+    return 0;
+  } catch (const CLI::CallForVersion& version) {
+    console.result(std::string(version.what()) + "\n");
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    fail(ErrorCode::usage, {"weft", "arguments as weft --help lists them", error.what()});
+  }
+  for (const Entry& e : entries) {
+    if (!e.app->parsed()) continue;
+    e.flags->check();
+    const Runtime runtime{.threads = static_cast<int>(common.threads), .isa = chosen_isa()};
+    return e.verb->run({console, runtime, common.json});
+  }
+  refuse_verb(root, entries);
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<Verb>> all_verbs() {
+  std::vector<std::unique_ptr<Verb>> verbs;
+  for (const auto make : {make_eval, make_generate, make_op, make_forward, make_check}) {
+    verbs.push_back(make());
+  }
+  return verbs;
+}
+
+int run(int argc, const char* const* argv) noexcept {
+  // A closed pipe behind stdout or stderr must not kill a training run.
+  std::signal(SIGPIPE, SIG_IGN);
+  const Console console;
+  try {
+    return dispatch(argc, argv, console);
+  } catch (const Error& error) {
+    console.note(std::string("weft: ") + error.what());
+    return error.code() == ErrorCode::runtime ? 1 : 2;
+  } catch (const std::bad_alloc&) {
+    console.note(
+        "weft: [memory] expected enough of it, got none; a smaller model, batch or context");
+  } catch (const std::exception& error) {
+    console.note(
+        io::without_controls(io::to_utf8(std::string("weft: [internal] ") + error.what())));
+  }
+  return 1;
+}
+
+}  // namespace weft::cli
