@@ -44,12 +44,13 @@ Tensor random_tensor(const InputSpec& spec, DType activation, std::string_view n
                      uint64_t seed = 1);
 
 /// Cases of make(rows, width) at widths 1, 3, 7, 63, 64, 65 and 1000, each planned for two rows
-/// more than are present. `make` fills in all but names and rows.
+/// more than are present; enough of them for several tasks and partial sums. `make` fills in all
+/// but names and rows.
 template <class F>
 std::vector<CheckCase> width_cases(F&& make) {
   std::vector<CheckCase> cases;
   for (const int64_t width : {1, 3, 7, 63, 64, 65, 1000}) {
-    const int64_t rows = width < 100 ? 41 : 5;
+    const int64_t rows = width < 1000 ? 41 : 35;
     cases.push_back(make(rows, width));
     cases.back().name = "width " + std::to_string(width);
     cases.back().context.batch = rows;
@@ -70,13 +71,14 @@ std::vector<KernelTag> tags_of(const List& list) {
 /// misaligned, in place where the plan allows, on 1, 2 and 3 threads (equal bits). Errors are
 /// relative to `ref` in f64; the limits are 2x (forward) and 3x (backward) what `ref` reaches in
 /// the same precision, plus a floor of a few units in the last place. `ref` itself has a row in
-/// f64, where the backward is held against finite differences of the forward. A fault of memory
-/// makes the error infinite and is named in `faults` (may be null).
+/// f64, where the backward is held against finite differences of the forward. The first fault of
+/// memory or of repeatability is named in the row.
 std::vector<KernelRow> check_op(std::string_view op, std::span<const KernelTag> kernels,
                                 const Runtime& runtime, std::span<const CheckCase> cases);
 
 /// Largest difference between the backward of `op` in f64 and five-point finite differences of its
-/// forward, relative to the largest gradient of that input; up to `samples` elements an input.
-double finite_difference_error(const CheckCase& test, const Runtime& runtime, int64_t samples = 24);
+/// forward, relative to the largest gradient of that input; for some elements of
+/// each input: 24 of small cases, 4 of large ones.
+double finite_difference_error(const CheckCase& test, const Runtime& runtime);
 
 }  // namespace weft::test
