@@ -44,6 +44,7 @@ struct ModelConfig {
   std::vector<WiringConfig> wiring;  ///< applied as a composition; empty: the plain stack
 
   int64_t q_width() const { return heads * head_dim; }
+  bool operator==(const ModelConfig&) const = default;
 };
 
 }  // namespace weft

@@ -1,0 +1,215 @@
+#include "model/config_toml.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "base/error.h"
+#include "model/config_check.h"
+#include "model/designs.h"
+#include "model/table_reader.h"
+
+namespace weft {
+namespace {
+
+using Given = std::map<std::string, Arg>;
+constexpr int64_t kAny = std::numeric_limits<int64_t>::max();  // check_config knows the bounds
+
+// A layer before its arguments are checked: what was given, so that an override can change one of
+// them.
+struct Draft {
+  LayerConfig layer;
+  Given mechanism, position;
+};
+
+void read_axis(TableReader& table, const char* key, std::string& name, Given& given) {
+  const std::string before = name;
+  table.read(key, name);
+  if (name != before) given.clear();
+  table.read(std::string(key) + "_args", given);
+}
+
+void read_layer_keys(TableReader& table, Draft& draft) {
+  read_axis(table, "mechanism", draft.layer.mechanism, draft.mechanism);
+  read_axis(table, "position", draft.layer.position, draft.position);
+  table.read("kv_heads", draft.layer.kv_heads, 1, kAny);
+  table.read("window", draft.layer.window, 0, kAny);
+}
+
+void read_sizes(TableReader& table, ModelConfig& c) {
+  table.read("vocab", c.vocab, 2, kAny);
+  table.read("dim", c.dim, 1, kAny);
+  table.read("layers", c.layers, 1, 1024);
+  table.read("heads", c.heads, 1, 1024);
+  if (c.dim % c.heads == 0) c.head_dim = c.dim / c.heads;
+  table.read("head_dim", c.head_dim, 1, kAny);
+  table.read("ffn", c.ffn, 1, kAny);
+  table.read("context", c.context, 1, kAny);
+  table.read("tie_embeddings", c.tie_embeddings);
+  table.read("norm_eps", c.norm_eps, std::numeric_limits<double>::min(), 1);
+}
+
+void read_overrides(TableReader& table, std::vector<Draft>& drafts) {
+  const io::Value* entries = table.take("layer");
+  if (entries == nullptr) return;
+  const auto* list = entries->as<io::Value::Array>();
+  if (list == nullptr)
+    table.refuse("layer", "[[model.layer]] entries", std::string(entries->kind()));
+  for (const io::Value& entry : *list) {
+    TableReader reader(entry, table.file(), "model.layer");
+    std::vector<int64_t> layers;
+    if (!reader.has("layers"))
+      reader.refuse("layers", "the layers meant", "none", "layers = [0, 1]");
+    reader.read("layers", layers);
+    for (const int64_t l : layers) {
+      if (l < 0 || l >= static_cast<int64_t>(drafts.size())) {
+        reader.refuse("layers", fmt::format("layers from 0 to {}", drafts.size() - 1),
+                      std::to_string(l));
+      }
+      read_layer_keys(reader, drafts[static_cast<size_t>(l)]);
+    }
+    if (layers.empty()) reader.refuse("layers", "the layers meant", "an empty list");
+    reader.finish();
+  }
+}
+
+LayerConfig settle(const TableReader& table, const Draft& draft, const Axes& axes) {
+  LayerConfig layer = draft.layer;
+  layer.mechanism_args = Args(table.where("mechanism_args"),
+                              axes.mechanisms.find(layer.mechanism).args, draft.mechanism);
+  layer.position_args =
+      Args(table.where("position_args"), axes.positions.find(layer.position).args, draft.position);
+  return layer;
+}
+
+void read_wiring(TableReader& table, const Design& design, ModelConfig& c, const Axes& axes) {
+  std::vector<std::string> names(design.wiring.begin(), design.wiring.end());
+  table.read("wiring", names);
+  std::map<std::string, Given> given;
+  if (const io::Value* args = table.take("wiring_args")) {
+    TableReader reader(*args, table.file(), "model.wiring_args");
+    for (const std::string& name : names) reader.read(name, given[name]);
+    reader.finish();
+  }
+  for (const std::string& name : names) {
+    c.wiring.push_back(configure_wiring(c, name, given[name], axes.wirings));
+  }
+}
+
+io::Value to_value(const Arg& arg) {
+  io::Value v;
+  if (const auto* list = std::get_if<std::vector<int64_t>>(&arg)) {
+    io::Value::Array array;
+    for (const int64_t i : *list) array.push_back({i, 0});
+    v.data = array;
+  } else {
+    std::visit(
+        [&](const auto& x) {
+          if constexpr (!std::is_same_v<std::decay_t<decltype(x)>, std::vector<int64_t>>)
+            v.data = x;
+        },
+        arg);
+  }
+  return v;
+}
+
+io::Value to_value(const Args& args) {
+  io::Value table;
+  for (const auto& [name, arg] : args.values()) table.at(name) = to_value(arg);
+  return table;
+}
+
+void write_layer(io::Value& table, const LayerConfig& layer) {
+  table.at("kv_heads").data = layer.kv_heads;
+  table.at("mechanism").data = layer.mechanism;
+  table.at("position").data = layer.position;
+  table.at("window").data = layer.window;
+  if (!layer.mechanism_args.values().empty()) {
+    table.at("mechanism_args") = to_value(layer.mechanism_args);
+  }
+  if (!layer.position_args.values().empty()) {
+    table.at("position_args") = to_value(layer.position_args);
+  }
+}
+
+// Layers unlike the first, each kind once.
+io::Value::Array overrides(const ModelConfig& c) {
+  std::vector<std::pair<LayerConfig, std::vector<int64_t>>> kinds;
+  for (size_t l = 0; l < c.layer.size(); ++l) {
+    if (c.layer[l] == c.layer.front()) continue;
+    const auto kind = std::find_if(kinds.begin(), kinds.end(),
+                                   [&](const auto& k) { return k.first == c.layer[l]; });
+    if (kind == kinds.end()) {
+      kinds.push_back({c.layer[l], {static_cast<int64_t>(l)}});
+    } else {
+      kind->second.push_back(static_cast<int64_t>(l));
+    }
+  }
+  io::Value::Array entries;
+  for (const auto& [layer, list] : kinds) {
+    io::Value& entry = entries.emplace_back();
+    entry.at("layers") = to_value(Arg(list));
+    write_layer(entry, layer);
+  }
+  return entries;
+}
+
+}  // namespace
+
+ModelConfig read_model(const io::Value& value, std::string_view file, const Axes& axes) {
+  TableReader table(value, file, "model");
+  ModelConfig c;
+  table.read("design", c.design);
+  const Design& design = find_design(c.design);
+  read_sizes(table, c);
+
+  Draft draft;
+  draft.layer.mechanism = design.mechanism;
+  draft.layer.position = design.position;
+  draft.layer.kv_heads = design.kv_heads == nullptr ? c.heads : design.kv_heads(c.heads);
+  read_layer_keys(table, draft);
+  std::vector<Draft> drafts(static_cast<size_t>(c.layers), draft);
+  read_overrides(table, drafts);
+  for (const Draft& d : drafts) c.layer.push_back(settle(table, d, axes));
+  ModelConfig unwired = c;
+  check_config(unwired, axes);
+  read_wiring(table, design, c, axes);
+  table.finish();
+  check_config(c, axes);
+  return c;
+}
+
+ModelConfig design_config(std::string_view design, const Axes& axes) {
+  io::Value table;
+  table.at("design").data = std::string(design);
+  return read_model(table, "", axes);
+}
+
+io::Value write_model(const ModelConfig& c) {
+  io::Value table;
+  table.at("design").data = c.design;
+  table.at("vocab").data = c.vocab;
+  table.at("dim").data = c.dim;
+  table.at("layers").data = c.layers;
+  table.at("heads").data = c.heads;
+  table.at("head_dim").data = c.head_dim;
+  table.at("ffn").data = c.ffn;
+  table.at("context").data = c.context;
+  table.at("tie_embeddings").data = c.tie_embeddings;
+  table.at("norm_eps").data = c.norm_eps;
+  io::Value::Array names;
+  for (const WiringConfig& w : c.wiring) names.push_back({w.name, 0});
+  table.at("wiring").data = names;
+  write_layer(table, c.layer.front());
+  for (const WiringConfig& w : c.wiring) {
+    if (w.args.values().empty()) continue;
+    table.at("wiring_args").at(w.name) = to_value(w.args);
+  }
+  if (const io::Value::Array entries = overrides(c); !entries.empty()) {
+    table.at("layer").data = entries;
+  }
+  return table;
+}
+
+}  // namespace weft
