@@ -20,6 +20,7 @@ class SingleOp {
   const OpPlan& plan() const { return plan_; }
   Tensor& in(size_t i) { return in_[i]; }
   Tensor& out(size_t i) { return out_[i]; }
+  const Tensor& saved(size_t i) const { return saved_[i]; }
   Tensor& d_in(size_t i) { return d_in_[i]; }
   Tensor& d_out(size_t i) { return d_out_[i]; }
 

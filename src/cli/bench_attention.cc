@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "attention/attention.h"
+#include "base/random.h"
+#include "cli/bench.h"
+#include "cli/single_op.h"
+
+namespace weft::cli {
+namespace {
+
+constexpr int64_t kBatch = 4, kTime = 2048, kHeads = 6, kDim = 64;
+
+/// Scores of random tokens, and scores of which nearly all are far below zero, where sticks break
+/// late and many keys are visited.
+struct Regime {
+  const char* name;
+  double mean_logit;
+};
+constexpr Regime kRegimes[] = {{"N(0,1)", 0}, {"mean logit -8", -8}};
+
+AttentionSpec spec_of(const MechanismInfo& mechanism, const std::map<std::string, Arg>& args) {
+  AttentionSpec spec;
+  spec.heads = spec.kv_heads = kHeads;
+  spec.head_dim = kDim;
+  spec.mechanism = std::string(mechanism.name);
+  spec.args = Args(mechanism.name, mechanism.args, args);
+  for (int64_t h = 0; h < kHeads; ++h) {
+    spec.q.push_back({0, h * kDim});
+    spec.k.push_back({1, h * kDim});
+    spec.v.push_back({2, h * kDim});
+  }
+  return spec;
+}
+
+/// Normal values; one channel of every query and key is set so that scores have the mean asked for.
+void fill(SingleOp& op, const Regime& regime) {
+  const double shift = std::sqrt(std::fabs(regime.mean_logit) * std::sqrt(double(kDim)));
+  for (size_t i = 0; i < 3; ++i) {
+    const Random random(i, "bench.attention");
+    Tensor& t = op.in(i);
+    for (int64_t e = 0; e < t.numel(); ++e) {
+      const bool first = e % kDim == 0 && i < 2 && regime.mean_logit != 0;
+      set(t.view(), e, first ? (i == 0 ? shift : -shift) : random.normal(static_cast<uint64_t>(e)));
+    }
+  }
+  const Random random(3, "bench.attention");
+  for (int64_t e = 0; e < op.d_out(0).numel(); ++e) {
+    set(op.d_out(0).view(), e, random.normal(static_cast<uint64_t>(e)));
+  }
+}
+
+SingleOp make(const MechanismInfo& mechanism, const std::map<std::string, Arg>& args, DType type,
+              const Runtime& runtime) {
+  const TensorDesc rows{type, {kBatch * kTime, kHeads * kDim}};
+  const TensorDesc inputs[] = {rows, rows, rows};
+  PlanContext plan{.runtime = runtime, .batch = kBatch, .time = kTime};
+  plan.training = true;
+  return SingleOp(make_attention(spec_of(mechanism, args)), inputs, plan);
+}
+
+/// Key blocks walked, over all tiles.
+double visited(const SingleOp& op) {
+  double sum = 0;
+  for (const int32_t n : op.saved(1).span<int32_t>()) sum += n;
+  return sum;
+}
+
+/// "visits 12% of the key blocks": mechanisms that may stop early, against themselves without.
+std::string visited_note(const MechanismInfo& mechanism, DType type, const Regime& regime,
+                         const SingleOp& op, const BenchContext& context) {
+  for (const ArgSpec& arg : mechanism.args) {
+    if (arg.name != "early_exit" || op.plan().saved.size() != 2) continue;
+    SingleOp whole = make(mechanism, {{"early_exit", std::string("off")}}, type, context.runtime);
+    fill(whole, regime);
+    whole.forward({.batch = kBatch, .time = kTime});
+    return fmt::format("visits {:.0f}% of the key blocks", 100 * visited(op) / visited(whole));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<BenchResult> bench_attention(const BenchContext& context) {
+  require_ok(check_attention(context.runtime));
+  std::vector<BenchResult> results;
+  const MechanismRegistry registry;
+  const RunArgs run{.batch = kBatch, .time = kTime};
+  for (const DType type : {DType::f32, DType::bf16}) {
+    for (const MechanismInfo* mechanism : registry.all()) {
+      for (const Regime& regime : kRegimes) {
+        SingleOp op = make(*mechanism, {}, type, context.runtime);
+        fill(op, regime);
+        const std::string name = fmt::format("attention {} {} T={} {}", mechanism->name,
+                                             name_of(type), kTime, regime.name);
+        const double peak = context.peaks.gflops(type);
+        results.push_back(timed(name + " forward", time_runs([&] { op.forward(run); }, 0.3, 3),
+                                op.plan().forward.flops, peak));
+        results.back().note = visited_note(*mechanism, type, regime, op, context);
+        results.push_back(timed(name + " backward", time_runs([&] { op.backward(run); }, 0.3, 3),
+                                op.plan().backward.flops, peak));
+      }
+    }
+  }
+  return results;
+}
+
+}  // namespace weft::cli
