@@ -12,15 +12,17 @@
 namespace weft {
 namespace {
 
-// Logits of one chunk stay in the last cache level; at least 128 rows, so that reading W and adding
-// to dW is small beside the products.
-constexpr int64_t kChunkBytes = 8 << 20;
+// Rows of one chunk: many, because reading W and adding to dW then is small beside the products
+// (vocab 16000, dim 384, one core, share of the GEMM peak in bf16: 128 rows 64%, 512 rows 87%), as
+// far as their logits take no more than this.
+constexpr int64_t kChunkBytes = 64 << 20;
 constexpr int64_t kFewestRows = 128, kMostRows = 2048;
 constexpr int64_t kRowBlock = 8;  // rows of one softmax task
 
 int64_t chunk_rows(int64_t vocab, int64_t rows) {
-  const int64_t fit = kChunkBytes / (4 * vocab) / 64 * 64;
-  return std::min(rows, std::clamp(fit, kFewestRows, kMostRows));
+  const int64_t fit = kChunkBytes / (4 * vocab);
+  const int64_t whole = fit >= 512 ? fit / 512 * 512 : fit / 64 * 64;  // pieces of the products
+  return std::min(rows, std::clamp(whole, kFewestRows, kMostRows));
 }
 
 /// Parts of a block of scratch, each 64-byte aligned.

@@ -31,7 +31,7 @@ Tensor widened(int64_t rows, const std::string& kernel) {
 }
 
 TEST(Linear, WidensItsOutput) {
-  for (const int64_t rows : {3, 8, 9, 70}) {
+  for (const int64_t rows : {3, 4, 5, 70}) {
     const Tensor got = widened(rows, ""), want = widened(rows, "ref");
     EXPECT_LT(compare(got.view(), want.view()).error(), 1e-6) << rows;
   }
