@@ -1,15 +1,14 @@
 // What the checks of attention run over, derived from the registry.
 #pragma once
 
-#include <map>
-#include <string>
 #include <vector>
 
 #include "attention/mechanism.h"
 
 namespace weft {
 
-/// Every combination of the flags and choices that a mechanism declares.
-std::vector<std::map<std::string, Arg>> argument_combinations(const MechanismInfo& info);
+/// The combinations of the flags and choices that a mechanism declares, as far as the op tells them
+/// apart.
+std::vector<Args> argument_combinations(const MechanismInfo& info);
 
 }  // namespace weft

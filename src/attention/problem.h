@@ -25,6 +25,7 @@ struct MechanismSettings {
   /// (exact); negative: never.
   double exit_below = 0;
   double numbers[4] = {};  ///< of mechanisms that need more
+  bool operator==(const MechanismSettings&) const = default;
 };
 
 /// Fixed while planning.

@@ -17,7 +17,7 @@ class Reference {
   using C = compute_t<T>;
 
   static size_t forward_scratch(const AttentionProblem& p, const TileKernel*) {
-    return sizeof(C) * static_cast<size_t>(p.threads * 2 * longest_row(p));
+    return sizeof(C) * static_cast<size_t>(p.threads * forward_elements(p));
   }
   static size_t backward_scratch(const AttentionProblem& p, const TileKernel*) {
     const Int learned = p.max_batch * p.heads * p.value_dim;
@@ -28,7 +28,7 @@ class Reference {
                       const TileKernel*) {
     parallel_for(rt, run.batch * p.heads, [&](Int task, int thread) {
       const Reference at(p, run, task / p.heads);
-      C* z = reinterpret_cast<C*>(run.scratch) + Int{thread} * 2 * longest_row(p);
+      C* z = reinterpret_cast<C*>(run.scratch) + Int{thread} * forward_elements(p);
       for (Int i = 0; i < run.time; ++i) at.forward_row(task % p.heads, i, z, z + longest_row(p));
     });
   }
@@ -51,8 +51,11 @@ class Reference {
   static Int longest_row(const AttentionProblem& p) {
     return p.max_time + (p.k_past == nullptr ? 0 : std::max(p.k_capacity, p.v_capacity));
   }
+  static Int forward_elements(const AttentionProblem& p) {
+    return 2 * longest_row(p) + p.value_dim;
+  }
   static Int thread_elements(const AttentionProblem& p) {
-    return 4 * p.max_time + p.slots * p.max_time * (p.head_dim + p.value_dim);
+    return p.head_dim + 4 * p.max_time + p.slots * p.max_time * (p.head_dim + p.value_dim);
   }
   static C product(const T* a, const T* b, Int n) {
     C s = 0;
@@ -95,14 +98,16 @@ class Reference {
     const KeySource values = values_of(p_, kv_head(h));
     const T* own = fresh_row<T>(run_, *values.fresh, row(i));
     T* o = output(run_.o, h, i);
+    C* sum = w + longest_row(p_);  // [value_dim]
+    std::fill_n(sum, p_.value_dim, C(0));
+    for (Int j = keys.begin; j < keys.end; ++j) {
+      const T* v = key_row<T>(run_, values, b_, j);
+      for (Int d = 0; d < p_.value_dim; ++d) sum[d] += w[keys.end - 1 - j] * C(v[d]);
+    }
     for (Int d = 0; d < p_.value_dim; ++d) {
-      C sum = 0;
-      for (Int j = keys.begin; j < keys.end; ++j) {
-        sum += w[keys.end - 1 - j] * C(key_row<T>(run_, values, b_, j)[d]);
-      }
-      if (p_.settings.remainder == Remainder::self_value) sum += rem * C(own[d]);
-      if (p_.settings.remainder == Remainder::learned) sum += rem * learned_weight(h, d);
-      o[d] = T(sum);
+      if (p_.settings.remainder == Remainder::self_value) sum[d] += rem * C(own[d]);
+      if (p_.settings.remainder == Remainder::learned) sum[d] += rem * learned_weight(h, d);
+      o[d] = T(sum[d]);
     }
     if (run_.rem != nullptr) static_cast<RemainderType*>(run_.rem)[row(i) * p_.heads + h] = rem;
   }
@@ -111,20 +116,22 @@ class Reference {
 
   struct Gradients {
     C *z, *w, *g, *dz;  // [time]
+    C* dq;              // [head_dim]
     C* dk;              // [slots, time, head_dim]
     C* dv;              // [slots, time, value_dim]
     C* learned;         // [batch, heads, value_dim]
   };
 
   void backward_owner(Int owner, C* scratch, C* learned) const {
-    const Int T1 = p_.max_time;
-    Gradients s{scratch,          scratch + T1, scratch + 2 * T1, scratch + 3 * T1,
-                scratch + 4 * T1, nullptr,      learned};
-    s.dv = s.dk + p_.slots * T1 * p_.head_dim;
-    std::fill(s.dk, s.dv + p_.slots * T1 * p_.value_dim, C(0));
+    const Int n = p_.max_time;
+    Gradients s{scratch,         scratch + n, scratch + 2 * n, scratch + 3 * n,
+                scratch + 4 * n, nullptr,     nullptr,         learned};
+    s.dk = s.dq + p_.head_dim;
+    s.dv = s.dk + p_.slots * n * p_.head_dim;
+    std::fill(s.dk, s.dv + p_.slots * n * p_.value_dim, C(0));
     const Int group = p_.heads / p_.kv_heads;
-    for (Int n = p_.owner_begin[owner]; n < p_.owner_begin[owner + 1]; ++n) {
-      const Int hk = p_.owner_heads[n];
+    for (Int at = p_.owner_begin[owner]; at < p_.owner_begin[owner + 1]; ++at) {
+      const Int hk = p_.owner_heads[at];
       for (Int h = hk * group; h < (hk + 1) * group; ++h) {
         for (Int i = 0; i < run_.time; ++i) backward_row(h, i, s);
       }
@@ -149,15 +156,16 @@ class Reference {
     if (n > 0) M::gradient(p_.settings, s.z, s.w, n, s.g, d_rem, s.dz);
     const T* q = fresh_row<T>(run_, p_.q[h], row(i));
     T* dq = gradient_row<T>(run_, p_.q[h], row(i));
-    for (Int d = 0; d < p_.head_dim; ++d) {
-      C sum = 0;
-      for (Int t = 0; t < n; ++t) {
-        const Int j = keys.end - 1 - t;
-        sum += s.dz[t] * C(key_row<T>(run_, keys_of(p_, hk), b_, j)[d]);
-        dk[j * p_.head_dim + d] += C(p_.scale_exact) * s.dz[t] * C(q[d]);
-      }
-      if (dq != nullptr) put(dq + d, C(p_.scale_exact) * sum, run_.add[p_.q[h].input]);
+    std::fill_n(s.dq, p_.head_dim, C(0));
+    for (Int t = 0; t < n; ++t) {
+      const Int j = keys.end - 1 - t;
+      const T* k = key_row<T>(run_, keys_of(p_, hk), b_, j);
+      const C dz = C(p_.scale_exact) * s.dz[t];
+      for (Int d = 0; d < p_.head_dim; ++d) s.dq[d] += dz * C(k[d]);
+      for (Int d = 0; d < p_.head_dim; ++d) dk[j * p_.head_dim + d] += dz * C(q[d]);
     }
+    if (run_.d_in[p_.q[h].input] == nullptr) return;
+    for (Int d = 0; d < p_.head_dim; ++d) put(dq + d, s.dq[d], run_.add[p_.q[h].input]);
   }
 
   /// The whole gradient of the remainder of a row, and what the remainder passes on.

@@ -1,0 +1,80 @@
+// Attention over a cache: decode and chunks against the full forward, bit for bit (G16).
+#include <gtest/gtest.h>
+
+#include "attention/cache_append.h"
+#include "attention/fixture_test.h"
+#include "attention/positions/position.h"
+#include "base/error.h"
+
+namespace weft::test {
+namespace {
+
+std::vector<int64_t> chunks_of(int64_t size, int64_t total) {
+  std::vector<int64_t> chunks;
+  for (int64_t at = 0; at < total; at += size) chunks.push_back(std::min(size, total - at));
+  return chunks;
+}
+
+void expect_same_rows(const Case& c, int64_t capacity = 0) {
+  const Values x = random_values(c);
+  const Outcome full = attend(c, x);
+  for (const int64_t size : {1, 3, 64, 200}) {
+    SCOPED_TRACE(c.mechanism + " chunks of " + std::to_string(size));
+    const Outcome r = attend_in_chunks(c, x, chunks_of(size, c.time), capacity);
+    EXPECT_EQ(r.o, full.o);
+    EXPECT_EQ(r.rem, full.rem);
+  }
+}
+
+TEST(AttentionCache, ChunksGiveTheBitsOfTheFullForward) {
+  for (const char* mechanism : {"softmax", "stick-breaking"}) {
+    for (const DType type : {DType::f32, DType::bf16, DType::f64}) {
+      expect_same_rows({.time = 150,
+                        .heads = 6,
+                        .kv_heads = 2,
+                        .head_dim = 20,
+                        .value_dim = 12,
+                        .mechanism = mechanism,
+                        .type = type});
+    }
+  }
+}
+
+TEST(AttentionCache, WithRemainders) {
+  for (const bool inclusive : {false, true}) {
+    for (const std::string remainder : {"self-value", "learned"}) {
+      expect_same_rows({.time = 90,
+                        .heads = 2,
+                        .kv_heads = 2,
+                        .args = {{"inclusive", inclusive}, {"remainder", remainder}}});
+    }
+  }
+}
+
+TEST(AttentionCache, WithSlopes) {
+  expect_same_rows(
+      {.time = 90, .heads = 3, .kv_heads = 1, .mechanism = "softmax", .slopes = alibi_slopes(3)});
+}
+
+TEST(AttentionCache, RingOfAWindow) {
+  for (const char* mechanism : {"softmax", "stick-breaking"}) {
+    for (const int64_t capacity : {70, 96, 150}) {
+      expect_same_rows({.time = 150, .mechanism = mechanism, .window = 70}, capacity);
+    }
+  }
+}
+
+TEST(AttentionCache, EveryInstructionSet) {
+  for (const char* kernel : {"avx2", "generic"}) {
+    expect_same_rows({.time = 70, .heads = 2, .kv_heads = 1, .kernel = kernel});
+  }
+}
+
+TEST(AttentionCache, RefusesACacheThatIsTooSmall) {
+  Case c{.time = 20};
+  const Values x = random_values(c);
+  EXPECT_THROW(attend_in_chunks(c, x, {10, 10}, 19), Error);
+}
+
+}  // namespace
+}  // namespace weft::test

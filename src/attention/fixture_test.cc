@@ -1,0 +1,236 @@
+#include "attention/fixture_test.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "attention/cache_append.h"
+#include "base/compare.h"
+#include "base/random.h"
+
+namespace weft::test {
+namespace {
+
+AttentionSpec spec_of(const Case& c) {
+  AttentionSpec s;
+  s.heads = c.heads;
+  s.kv_heads = c.kv_heads;
+  s.head_dim = c.head_dim;
+  s.value_dim = c.value_dim;
+  s.scale = c.scale;
+  s.window = c.window;
+  s.mechanism = c.mechanism;
+  s.slopes = c.slopes;
+  const MechanismRegistry registry;
+  const MechanismInfo& info = registry.find(c.mechanism);
+  s.args = Args(c.mechanism, info.args, c.args);
+  s.return_remainder = !info.traits.normalised;
+  if (info.settings(s.args).remainder == Remainder::learned) s.remainder = 3;
+  for (int64_t h = 0; h < c.heads; ++h) s.q.push_back({0, h * c.head_dim});
+  for (int64_t h = 0; h < c.kv_heads; ++h) {
+    s.k.push_back({1, h * c.head_dim});
+    s.v.push_back({2, h * c.value_dim});
+  }
+  return s;
+}
+
+Tensor poisoned(const TensorDesc& desc) {
+  Tensor t(desc);
+  poison(t.data(), desc.bytes());
+  return t;
+}
+Tensor filled(DType type, int64_t rows, int64_t width, const Array& values, int64_t first = 0) {
+  Tensor t = poisoned({type, Shape{rows, width}});
+  for (int64_t i = 0; i < rows * width && size_t(first * width + i) < values.size(); ++i) {
+    set(t.view(), i, values[size_t(first * width + i)]);
+  }
+  return t;
+}
+Array read(const Tensor& t, int64_t rows) {
+  Array a;
+  for (int64_t i = 0; i < rows * t.shape()[1]; ++i) a.push_back(get(t.view(), i));
+  return a;
+}
+
+template <class Tensors>
+std::vector<void*> pointers(const Tensors& tensors) {
+  std::vector<void*> p;
+  for (const Tensor& t : tensors) p.push_back(t.data());
+  return p;
+}
+std::vector<Tensor> poisoned_all(const std::vector<TensorDesc>& descs) {
+  std::vector<Tensor> all;
+  for (const TensorDesc& d : descs) all.push_back(poisoned(d));
+  return all;
+}
+std::vector<TensorDesc> descs_of(const std::vector<Tensor>& tensors) {
+  std::vector<TensorDesc> all;
+  for (const Tensor& t : tensors) all.push_back(t.desc());
+  return all;
+}
+PlanContext context_of(const Case& c, int64_t time) {
+  PlanContext context;
+  context.runtime = Runtime::best();
+  context.runtime.threads = c.threads;
+  context.runtime.kernel = c.kernel;
+  context.batch = c.batch;
+  context.time = time;
+  return context;
+}
+
+}  // namespace
+
+Values random_values(const Case& c, uint64_t seed) {
+  const auto draw = [&](const char* name, int64_t n) {
+    const Random random(seed, name);
+    Array a;
+    for (int64_t i = 0; i < n; ++i) {
+      a.push_back(float(bf16(float(random.normal(uint64_t(i))))));
+    }
+    return a;
+  };
+  const int64_t rows = c.batch * c.time;
+  return {draw("q", rows * c.heads * c.head_dim),
+          draw("k", rows * c.kv_heads * c.head_dim),
+          draw("v", rows * c.kv_heads * c.value_dim),
+          draw("dx", rows * c.heads * c.value_dim),
+          draw("drem", rows * c.heads),
+          draw("w", c.heads * c.value_dim)};
+}
+
+Outcome attend(const Case& c, const Values& x) {
+  constexpr int64_t kSpare = 3;  // rows planned and not present
+  const AttentionSpec spec = spec_of(c);
+  const auto op = make_attention(spec);
+  PlanContext context = context_of(c, c.time + kSpare);
+  context.training = true;
+  const int64_t rows = context.rows(), present = c.batch * c.time;
+  const DType wide = c.type == DType::f64 ? DType::f64 : DType::f32;
+  std::vector<Tensor> in;
+  in.push_back(filled(c.type, rows, c.heads * c.head_dim, x.q));
+  in.push_back(filled(c.type, rows, c.kv_heads * c.head_dim, x.k));
+  in.push_back(filled(c.type, rows, c.kv_heads * c.value_dim, x.v));
+  if (spec.remainder >= 0) in.push_back(filled(wide, c.heads, c.value_dim, x.w));
+  const OpPlan plan = op->plan(descs_of(in), context);
+  const std::vector<Tensor> out = poisoned_all(plan.outputs), saved = poisoned_all(plan.saved),
+                            d_in = poisoned_all(descs_of(in));
+  std::vector<Tensor> d_out;
+  d_out.push_back(filled(c.type, rows, c.heads * c.value_dim, x.dx));
+  if (spec.return_remainder) d_out.push_back(filled(wide, rows, c.heads, x.drem));
+  RunArgs run;
+  run.batch = c.batch;
+  run.time = c.time;
+  if (!c.first_key.empty()) run.first_key = c.first_key.data();
+  const auto pi = pointers(in), po = pointers(out), ps = pointers(saved), pd = pointers(d_in),
+             pdo = pointers(d_out);
+  const std::vector<uint8_t> add(in.size(), 0);
+  Buffer scratch(std::max(plan.forward_scratch, plan.backward_scratch));
+  const Frame frame{context.runtime, run, pi, po, ps, pd, pdo, add, scratch.data()};
+  poison(scratch.data(), scratch.size());
+  op->forward(frame);
+  poison(scratch.data(), scratch.size());
+  op->backward(frame);
+  Outcome r;
+  r.o = read(out[0], present);
+  if (spec.return_remainder) r.rem = read(out[1], present);
+  r.dq = read(d_in[0], present);
+  r.dk = read(d_in[1], present);
+  r.dv = read(d_in[2], present);
+  if (spec.remainder >= 0) r.dw = read(d_in[3], c.heads);
+  if (saved.size() == 2) {
+    r.visited.assign(saved[1].as<int32_t>(), saved[1].as<int32_t>() + present * c.heads);
+  }
+  return r;
+}
+
+Outcome attend_in_chunks(const Case& c, const Values& x, const std::vector<int64_t>& chunks,
+                         int64_t capacity) {
+  AttentionSpec spec = spec_of(c);
+  const int64_t length = c.time, cap = capacity > 0 ? capacity : length;
+  const int cached = spec.remainder >= 0 ? 4 : 3;  // inputs cached, cached + 1: k and v
+  for (int64_t h = 0; h < c.kv_heads; ++h) {
+    spec.k_past.push_back({cached, h});
+    spec.v_past.push_back({cached + 1, h});
+  }
+  const Tensor k_cache = poisoned({c.type, Shape{c.batch, c.kv_heads, cap, c.head_dim}});
+  const Tensor v_cache = poisoned({c.type, Shape{c.batch, c.kv_heads, cap, c.value_dim}});
+  const DType wide = c.type == DType::f64 ? DType::f64 : DType::f32;
+  Outcome r;
+  int64_t past = 0;
+  for (const int64_t time : chunks) {
+    const auto op = make_attention(spec);
+    PlanContext context = context_of(c, time);
+    context.context = length;
+    std::vector<TensorDesc> descs;
+    const int64_t widths[] = {c.heads * c.head_dim, c.kv_heads * c.head_dim,
+                              c.kv_heads * c.value_dim};
+    std::vector<Tensor> fresh;
+    const Array* arrays[] = {&x.q, &x.k, &x.v};
+    for (int i = 0; i < 3; ++i) fresh.push_back(filled(c.type, time, widths[i], *arrays[i], past));
+    if (spec.remainder >= 0) fresh.push_back(filled(wide, c.heads, c.value_dim, x.w));
+    descs = descs_of(fresh);
+    descs.push_back(k_cache.desc());
+    descs.push_back(v_cache.desc());
+    const OpPlan plan = op->plan(descs, context);
+    const std::vector<Tensor> out = poisoned_all(plan.outputs);
+    auto in = pointers(fresh);
+    in.push_back(k_cache.data());
+    in.push_back(v_cache.data());
+    const auto po = pointers(out);
+    RunArgs run;
+    run.time = time;
+    run.past = past;
+    Buffer scratch(plan.forward_scratch);
+    poison(scratch.data(), scratch.size());
+    op->forward({context.runtime, run, in, po, {}, {}, {}, {}, scratch.data()});
+    for (int which : {1, 2}) {  // keys, values
+      CacheAppendSpec append{which == 1 ? c.head_dim : c.value_dim, {}};
+      for (int64_t h = 0; h < c.kv_heads; ++h) append.heads.push_back({0, h * append.head_dim});
+      const auto write = make_cache_append(append);
+      const Tensor& cache = which == 1 ? k_cache : v_cache;
+      const TensorDesc both[] = {fresh[size_t(which)].desc(), cache.desc()};
+      write->plan(both, context);
+      void* const memory[] = {fresh[size_t(which)].data(), cache.data()};
+      write->forward({context.runtime, run, memory, {}, {}, {}, {}, {}, nullptr});
+    }
+    const Array o = read(out[0], time);
+    r.o.insert(r.o.end(), o.begin(), o.end());
+    if (spec.return_remainder) {
+      const Array rem = read(out[1], time);
+      r.rem.insert(r.rem.end(), rem.begin(), rem.end());
+    }
+    past += time;
+  }
+  return r;
+}
+
+double error(const Array& got, const Array& want) {
+  const auto tensor = [](const Array& a) {
+    Tensor t(DType::f64, Shape{int64_t(a.size())});
+    std::copy(a.begin(), a.end(), t.as<double>());
+    return t;
+  };
+  return compare(tensor(got).view(), tensor(want).view()).error();
+}
+
+Array rows_of(const Array& a, int64_t rows, int64_t begin, int64_t end) {
+  const auto width = static_cast<int64_t>(a.size()) / rows;
+  return Array(a.begin() + begin * width, a.begin() + end * width);
+}
+
+void stick_weights(const Array& z, int64_t time, bool strict, Array& weights, Array& rem) {
+  weights.assign(z.size(), 0);
+  rem.assign(size_t(time), 0);
+  for (int64_t i = 0; i < time; ++i) {
+    long double stick = 1;
+    for (int64_t j = strict ? i - 1 : i; j >= 0; --j) {
+      const long double score = z[size_t(i * time + j)];
+      const long double open = 1 / (1 + std::exp(-score));
+      weights[size_t(i * time + j)] = double(open * stick);
+      stick *= 1 / (1 + std::exp(score));
+    }
+    rem[size_t(i)] = double(stick);
+  }
+}
+
+}  // namespace weft::test

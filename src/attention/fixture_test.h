@@ -1,0 +1,53 @@
+// For the tests of attention: one call with plain arrays, in training or in chunks over a cache.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "attention/attention.h"
+
+namespace weft::test {
+
+struct Case {
+  int64_t batch = 1, time = 1, heads = 1, kv_heads = 1, head_dim = 8, value_dim = 8;
+  std::string mechanism = "stick-breaking";
+  std::map<std::string, Arg> args = {};
+  int64_t window = 0;
+  double scale = 0;
+  std::vector<double> slopes = {};
+  std::vector<int32_t> first_key = {};  ///< [batch, time] or empty
+  DType type = DType::f32;
+  std::string kernel = {};  ///< empty: the fastest
+  int threads = 1;
+};
+
+using Array = std::vector<double>;
+
+/// q, dx [rows, heads, dim], k, v [rows, kv_heads, dim], drem [rows, heads], w [heads, value_dim].
+struct Values {
+  Array q, k, v, dx, drem, w;
+};
+struct Outcome {
+  Array o, rem, dq, dk, dv, dw;
+  std::vector<int32_t> visited;  ///< [rows, heads]
+};
+
+/// Normal numbers, exact in bf16.
+Values random_values(const Case& c, uint64_t seed = 1);
+/// Forward and backward; outputs, scratch and gradients start as NaN, with rows to spare.
+Outcome attend(const Case& c, const Values& x);
+/// Forward only, chunk after chunk, over a cache of `capacity` positions (0: all).
+Outcome attend_in_chunks(const Case& c, const Values& x, const std::vector<int64_t>& chunks,
+                         int64_t capacity = 0);
+/// The larger of relative L2 and relative maximum error; infinite where sizes differ or a NaN is.
+double error(const Array& got, const Array& want);
+/// Rows [begin, end) of an array of `rows` equal rows.
+Array rows_of(const Array& a, int64_t rows, int64_t begin, int64_t end);
+
+/// The definition in long double, product form: weights [time, time] of one head of one sequence
+/// whose scores are z [time, time]; rem [time].
+void stick_weights(const Array& z, int64_t time, bool strict, Array& weights, Array& rem);
+
+}  // namespace weft::test
