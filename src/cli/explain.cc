@@ -1,0 +1,147 @@
+// weft explain: parameters, FLOPs, memory, KV-cache plan and wiring, without building the model.
+#include "model/explain.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cli/model_arguments.h"
+#include "cli/table.h"
+#include "cli/training_memory.h"
+#include "cli/verb.h"
+#include "io/json.h"
+#include "model/config_json.h"
+
+namespace weft::cli {
+namespace {
+
+/// A configuration and the type in which its weights would be stored and keys and values cached.
+struct Subject {
+  RunConfig config;
+  DType stored = DType::f32;
+};
+
+Subject read_checkpoint_config(const std::string& folder) {
+  const io::Path file = find_checkpoint(folder) / "config.json";
+  const nlohmann::json json = io::read_json(file);
+  Subject s{{config_from_json(json, file.string()), {}, {}}, DType::f32};
+  const auto type = json.find("torch_dtype");
+  if (type != json.end() && *type == "bfloat16") s.stored = DType::bf16;
+  if (type != json.end() && *type == "float64") s.stored = DType::f64;
+  return s;
+}
+
+Subject read_subject(const std::string& source, const std::vector<std::string>& settings) {
+  std::vector<io::Override> overrides;
+  for (const std::string& text : settings) overrides.push_back(io::parse_override(text));
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(source, ignored)) {
+    return {load_run_config(source, overrides), DType::f32};
+  }
+  const io::Path run = io::Path(source) / "config.toml";
+  if (std::filesystem::is_regular_file(run, ignored)) {
+    return {load_run_config(run.string(), overrides), DType::f32};
+  }
+  if (!overrides.empty()) {
+    fail(ErrorCode::usage,
+         {"weft explain: --set", "a configuration, a design or a run to override", "a checkpoint"});
+  }
+  return read_checkpoint_config(source);
+}
+
+nlohmann::json memory_json(const MemoryPlan& m) {
+  const auto bytes = [](double n) { return static_cast<int64_t>(n); };
+  return {{"peak_bytes", bytes(m.total())},      {"parameters", bytes(m.parameters)},
+          {"gradients", bytes(m.gradients)},     {"optimizer", bytes(m.optimizer)},
+          {"activations", bytes(m.activations)}, {"batches", bytes(m.batches)}};
+}
+
+nlohmann::json layers_json(const ModelConfig& config, const Explanation& e) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (const LayerPlan& l : e.layers) {
+    const LayerConfig& c = config.layer[static_cast<size_t>(l.layer)];
+    layers.push_back({{"layer", l.layer},
+                      {"mechanism", l.mechanism},
+                      {"position", l.position},
+                      {"window", l.window},
+                      {"kv_heads", c.kv_heads},
+                      {"k_projected", l.k_heads},
+                      {"v_projected", l.v_heads},
+                      {"k_slots", l.k_slots},
+                      {"v_slots", l.v_slots}});
+  }
+  return layers;
+}
+
+std::string to_json(const Subject& s, const Explanation& e, const MemoryPlan& memory) {
+  nlohmann::json j;
+  j["design"] = s.config.model.design;
+  j["parameters"]["total"] = e.parameters;
+  for (int g = 0; g < kParameterGroups; ++g) {
+    j["parameters"][name_of(static_cast<ParameterGroup>(g))] = e.by_group[static_cast<size_t>(g)];
+  }
+  j["kv_cache"] = {
+      {"bytes_per_token", e.cache_per_token}, {"fixed_bytes", e.cache_fixed},
+      {"dtype", name_of(s.stored)},           {"context", e.context},
+      {"bytes_at_context", e.cache_total},    {"bytes_read_per_token", e.cache_read_per_token}};
+  j["flops_per_token"] = e.training_flops;
+  j["forward_flops_per_token"] = e.forward_flops;
+  j["decode_flops_per_token"] = e.decode_flops;
+  j["memory"] = memory_json(memory);
+  j["layers"] = layers_json(s.config.model, e);
+  j["notes"] = e.notes;
+  return io::to_json_text(j);
+}
+
+std::string memory_text(const TrainConfig& train, const MemoryPlan& m) {
+  std::string out = fmt::format("\nmemory to train, {}, batch {}{}\n", name_of(train.precision),
+                                train.batch, train.recompute ? ", recomputing" : "");
+  const auto line = [&](const char* what, double bytes) {
+    out += fmt::format("  {:<14}{:>16}\n", what, human_bytes(bytes));
+  };
+  line("parameters", m.parameters);
+  line("gradients", m.gradients);
+  line("optimizer", m.optimizer);
+  line("activations", m.activations);
+  line("batches", m.batches);
+  line("together", m.total());
+  return out;
+}
+
+class ExplainVerb final : public Verb {
+ public:
+  std::string_view name() const override { return "explain"; }
+  std::string_view summary() const override {
+    return "Parameters, FLOPs, memory, KV-cache plan and wiring of a configuration";
+  }
+
+  void declare(Flags& flags) override {
+    flags.text("WHAT", what_, "a TOML file, a design, or a run or model folder").required();
+    flags.repeated("--set", settings_, "key=value, overrides the configuration");
+  }
+
+  int run(const Invocation& invocation) override {
+    const Subject subject = read_subject(what_, settings_);
+    const ModelConfig& model = subject.config.model;
+    const Layout layout = derive_layout(model);
+    const Explanation e = explain(model, layout, 0, size_of(subject.stored));
+    const MemoryPlan memory = plan_training(subject.config, layout, invocation.runtime);
+    invocation.console.result(invocation.json ? to_json(subject, e, memory)
+                                              : explain_text(model, e) +
+                                                    memory_text(subject.config.train, memory));
+    return 0;
+  }
+
+ private:
+  std::string what_;
+  std::vector<std::string> settings_;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> make_explain() {
+  return std::make_unique<ExplainVerb>();
+}
+
+}  // namespace weft::cli
