@@ -66,8 +66,8 @@ Args::Args(std::string_view where, std::span<const ArgSpec> specs,
     values_[std::string(spec.name)] = spec.fallback;
   }
   for (const auto& [name, value] : given) {
-    const auto spec =
-        std::find_if(specs.begin(), specs.end(), [&](const ArgSpec& s) { return s.name == name; });
+    const auto spec = std::find_if(specs.begin(), specs.end(),
+                                   [&, &name = name](const ArgSpec& s) { return s.name == name; });
     const std::string key = std::string(where) + "." + name;
     if (spec == specs.end()) {
       fail(ErrorCode::config,

@@ -1,9 +1,10 @@
 #include "model/builder.h"
 
 #include <algorithm>
+#include <map>
+#include <memory>
 
 #include "attention/cache_append.h"
-#include "attention/positions/position.h"
 #include "base/error.h"
 #include "model/builder_taps.h"
 #include "model/parameters.h"
@@ -28,11 +29,13 @@ namespace {
 
 class Builder {
  public:
-  Builder(const ModelConfig& config, const Layout& layout, const BuildOptions& options)
-      : config_(config),
+  Builder(const ModelConfig& config, const Layout& layout, const BuildOptions& options,
+          const Axes& axes)
+      : axes_(axes),
+        config_(config),
         layout_(layout),
         options_(options),
-        specs_(parameter_list(config, layout)),
+        specs_(parameter_list(config, layout, axes)),
         graph_(PlanContext{options.runtime, options.batch, options.time, options.context,
                            options.mode == Mode::train}) {}
 
@@ -45,6 +48,7 @@ class Builder {
   int heads_of(Port port, int l) const;
   int64_t width_of(Port port) const;
 
+  std::shared_ptr<RopeTable> rope_table(double theta);
   void declare_caches();
   ValueId block(int l, ValueId x);
   void project(int l, Port port, ValueId n, const std::vector<int>& heads);
@@ -60,6 +64,7 @@ class Builder {
   /// A tap as one value: its heads side by side.
   ValueId joined(Tap tap, const std::string& name);
 
+  const Axes& axes_;
   const ModelConfig& config_;
   const Layout& layout_;
   const BuildOptions& options_;
@@ -69,6 +74,7 @@ class Builder {
   std::vector<ValueId> parameter_values_;
   std::vector<ValueId> caches_;  // by slot of the layout
   Taps taps_;
+  std::map<double, std::shared_ptr<RopeTable>> rope_tables_;
 };
 
 std::string layer_name(int l) {
@@ -137,7 +143,8 @@ std::vector<HeadPlace> Builder::mixed(const ResolvedMix& mix) {
     }
     if (term.gain >= 0) {
       const GainRef gain = layout_.gains[static_cast<size_t>(term.gain)];
-      const std::string& name = layout_.gain_tensors[static_cast<size_t>(gain.tensor)].name;
+      const std::string name =
+          "model.wiring." + layout_.gain_tensors[static_cast<size_t>(gain.tensor)].name;
       t.gain = inputs.head({parameter(name), gain.element}, 1).input;
       t.gain_element = gain.element;
     }
@@ -197,6 +204,13 @@ void Builder::declare_caches() {
   }
 }
 
+// One table serves all layers of a theta.
+std::shared_ptr<RopeTable> Builder::rope_table(double theta) {
+  std::shared_ptr<RopeTable>& table = rope_tables_[theta];
+  if (table == nullptr) table = std::make_shared<RopeTable>(config_.head_dim, theta);
+  return table;
+}
+
 // Queries, keys or values of the heads that are projected; keys and queries turned where asked for.
 void Builder::project(int l, Port port, ValueId n, const std::vector<int>& heads) {
   std::vector<HeadPlace>& places = taps_[{port, l, true}];
@@ -206,11 +220,11 @@ void Builder::project(int l, Port port, ValueId n, const std::vector<int>& heads
   const char* letter = port == Port::q ? "q" : port == Port::k ? "k" : "v";
   const std::string name = layer_name(l) + ".self_attn." + letter + "_proj";
   ValueId value = linear(name, n, config_.dim, count * config_.head_dim);
-  const PositionInfo& position = PositionRegistry().find(layer(l).position);
+  const PositionInfo& position = axes_.positions.find(layer(l).position);
   if (port != Port::v && position.rotates) {
+    const auto table = rope_table(layer(l).position_args.number("theta"));
     value = graph_.add1(layer_name(l) + ".self_attn.rope_" + letter,
-                        make_rope(count, config_.head_dim, layer(l).position_args.number("theta")),
-                        {value});
+                        make_rope(count, config_.head_dim, table->theta(), table), {value});
   }
   for (size_t i = 0; i < heads.size(); ++i) {
     places[static_cast<size_t>(heads[i])] = {value, static_cast<int64_t>(i) * config_.head_dim};
@@ -222,11 +236,14 @@ ValueId Builder::attention(int l) {
   const int64_t dim = config_.head_dim;
   const std::string name = layer_name(l) + ".self_attn";
   InputList inputs;
-  AttentionSpec spec{.heads = config_.heads, .kv_heads = c.kv_heads, .head_dim = dim};
+  AttentionSpec spec;
+  spec.heads = config_.heads;
+  spec.kv_heads = c.kv_heads;
+  spec.head_dim = dim;
   spec.window = c.window;
   spec.mechanism = c.mechanism;
   spec.args = c.mechanism_args;
-  const PositionInfo& position = PositionRegistry().find(c.position);
+  const PositionInfo& position = axes_.positions.find(c.position);
   if (position.slopes != nullptr) spec.slopes = position.slopes(c.position_args, config_.heads);
   const auto refs = [&](Port port) {
     std::vector<HeadRef> out;
@@ -248,13 +265,13 @@ ValueId Builder::attention(int l) {
     spec.v_past = past(layout_.cache.v[static_cast<size_t>(l)]);
   }
   const auto parameters =
-      MechanismRegistry().find(c.mechanism).parameters(c.mechanism_args, config_.heads, dim);
+      axes_.mechanisms.find(c.mechanism).parameters(c.mechanism_args, config_.heads, dim);
   bool norm = false;
   for (const MechanismParameter& p : parameters) {
     norm = norm || p.name == "norm.weight";
     if (p.name == "remainder") spec.remainder = inputs.whole(parameter(name + ".remainder"));
   }
-  ValueId o = graph_.add1(name, make_attention(spec), inputs.uses(graph_));
+  ValueId o = graph_.add1(name, make_attention(spec, axes_.mechanisms), inputs.uses(graph_));
   if (norm) {
     o = graph_.add1(name + ".norm", make_head_norm(config_.heads, dim),
                     {o, parameter(name + ".norm.weight"), parameter(name + ".norm.bias")});
@@ -269,7 +286,7 @@ ValueId Builder::feed_forward(int l, ValueId h) {
                   {h, parameter(name + ".post_attention_layernorm.weight")});
   const ValueId gate = linear(name + ".mlp.gate_proj", m, config_.dim, config_.ffn);
   const ValueId up = linear(name + ".mlp.up_proj", m, config_.dim, config_.ffn);
-  const ValueId act = graph_.add1(name + ".mlp.swiglu", make_swiglu(config_.ffn), {gate, up});
+  const ValueId act = graph_.add1(name + ".mlp.swiglu", make_swiglu(), {gate, up});
   return linear(name + ".mlp.down_proj", act, config_.ffn, config_.dim);
 }
 
@@ -293,9 +310,8 @@ ValueId Builder::block(int l, ValueId x) {
   apply_mixes({Port::o, l});
   const ValueId o = linear(name + ".self_attn.o_proj", joined({Port::o, l}, name + ".o"),
                            config_.q_width(), config_.dim);
-  const ValueId h = graph_.add1(name + ".self_attn.residual", make_add(config_.dim), {x, o});
-  const ValueId y =
-      graph_.add1(name + ".mlp.residual", make_add(config_.dim), {h, feed_forward(l, h)});
+  const ValueId h = graph_.add1(name + ".self_attn.residual", make_add(), {x, o});
+  const ValueId y = graph_.add1(name + ".mlp.residual", make_add(), {h, feed_forward(l, h)});
   taps_[{Port::y, l, true}] = Taps::of(y, 1, config_.dim);
   apply_mixes({Port::y, l});
   return joined({Port::y, l}, name + ".y");
@@ -383,8 +399,9 @@ std::vector<void*> parameter_pointers(const BuiltProgram& built, const Parameter
   return out;
 }
 
-BuiltProgram build(const ModelConfig& config, const Layout& layout, const BuildOptions& options) {
-  return Builder(config, layout, options).run();
+BuiltProgram build(const ModelConfig& config, const Layout& layout, const BuildOptions& options,
+                   const Axes& axes) {
+  return Builder(config, layout, options, axes).run();
 }
 
 }  // namespace weft

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/axes.h"
 #include "model/config.h"
 #include "model/layout.h"
 #include "model/parameters.h"
@@ -44,7 +45,8 @@ struct BuiltProgram {
 
 /// Inputs of the program: slot 0 is the token ids, i32 [batch * time]. Throws Error(config) where
 /// an op refuses the sizes. Allocates no activation memory (Program::bind does).
-BuiltProgram build(const ModelConfig& config, const Layout& layout, const BuildOptions& options);
+BuiltProgram build(const ModelConfig& config, const Layout& layout, const BuildOptions& options,
+                   const Axes& axes = Axes());
 
 /// The weights in the order of the program's slots, for Bindings::parameters. Throws Error(usage)
 /// where a copy that the program reads does not exist.
