@@ -1,45 +1,23 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cmath>
-#include <filesystem>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "cli/bench.h"
 #include "cli/table.h"
-#include "io/atomic.h"
 #include "model/config_toml.h"
 #include "train/trainer.h"
 
 namespace weft::cli {
 namespace {
 
-/// Random bytes on disk for as long as it lives.
-class NoiseFile {
- public:
-  explicit NoiseFile(int64_t bytes)
-      : path_(std::filesystem::temp_directory_path() /
-              fmt::format("weft-bench-{}", Random(now(), "bench.file").bits(0))) {
-    const Random random(7, "bench.text");
-    std::string text(static_cast<size_t>(bytes), '\0');
-    for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(random.below(i, 256));
-    io::write_atomic(path_, text);
-  }
-  ~NoiseFile() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  NoiseFile(const NoiseFile&) = delete;
-  NoiseFile& operator=(const NoiseFile&) = delete;
-  const io::Path& path() const { return path_; }
-
- private:
-  static uint64_t now() {
-    return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-  }
-  io::Path path_;
-};
+Corpus noise(int64_t bytes) {
+  const Random random(7, "bench.text");
+  std::string text(static_cast<size_t>(bytes), '\0');
+  for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(random.below(i, 256));
+  return Corpus::of_text(text, ByteTokenizer());
+}
 
 ModelConfig sized(const std::string& design, int64_t context) {
   ModelConfig config = design_config(design);  // dim 384, 6 layers, 6 heads, vocab 256
@@ -123,9 +101,7 @@ std::vector<BenchResult> bench_train(const BenchContext& context) {
       names.emplace_back(more);
     }
   }
-  const NoiseFile noise(int64_t{1} << 20);
-  const io::Path paths[] = {noise.path()};
-  const Corpus corpus = Corpus::open(paths, ByteTokenizer());
+  const Corpus corpus = noise(int64_t{1} << 20);
   std::vector<BenchResult> results;
   for (const std::string& design : names) {
     for (const DType type : {DType::f32, DType::bf16}) {

@@ -12,6 +12,7 @@
 #include "cli/verb.h"
 #include "io/json.h"
 #include "model/config_json.h"
+#include "model/draw.h"
 
 namespace weft::cli {
 namespace {
@@ -129,7 +130,8 @@ class ExplainVerb final : public Verb {
     const MemoryPlan memory = plan_training(subject.config, layout, invocation.runtime);
     invocation.console.result(invocation.json ? to_json(subject, e, memory)
                                               : explain_text(model, e) +
-                                                    memory_text(subject.config.train, memory));
+                                                    memory_text(subject.config.train, memory) +
+                                                    "\n" + draw_wiring(model, layout));
     return 0;
   }
 

@@ -97,6 +97,18 @@ Corpus Corpus::open(std::span<const io::Path> paths, const Tokenizer& tokenizer)
   return corpus;
 }
 
+Corpus Corpus::of_text(std::string_view text, const Tokenizer& tokenizer) {
+  Corpus corpus;
+  corpus.separator_ = tokenizer.separator();
+  corpus.tokens_are_bytes_ = false;
+  corpus.pieces_.push_back({io::MappedFile(), tokenizer.encode(text), 0, 0});
+  Piece& piece = corpus.pieces_.front();
+  piece.end = corpus.size_ = static_cast<int64_t>(piece.tokens.size());
+  if (corpus.size_ == 0) fail(ErrorCode::input, {"data", "text of at least one token", "none", ""});
+  corpus.bytes_per_token_ = static_cast<double>(text.size()) / static_cast<double>(corpus.size_);
+  return corpus;
+}
+
 void Corpus::read(int64_t begin, std::span<int32_t> out) const noexcept {
   auto piece = std::upper_bound(pieces_.begin(), pieces_.end(), begin,
                                 [](int64_t at, const Piece& p) { return at < p.begin; }) -

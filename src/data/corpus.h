@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/tokenizer.h"
@@ -19,6 +20,8 @@ class Corpus {
   /// hidden and empty ones left out. Throws Error(input) at a missing or unreadable path, an empty
   /// file that was named, a folder with nothing in it, no paths, or text without a single token.
   static Corpus open(std::span<const io::Path> paths, const Tokenizer& tokenizer);
+  /// One text in memory, which is encoded and not kept. Throws Error(input) where it is empty.
+  static Corpus of_text(std::string_view text, const Tokenizer& tokenizer);
 
   int64_t size() const { return size_; }  ///< tokens, separators included
   int64_t files() const { return static_cast<int64_t>(pieces_.size()); }

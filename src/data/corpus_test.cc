@@ -116,6 +116,17 @@ TEST(Corpus, EncodesWhereTokensAreNotBytes) {
                [&] { Corpus::open(std::vector<Path>{folder / "b"}, PairTokenizer()); });
 }
 
+TEST(Corpus, HoldsATextInMemory) {
+  const Corpus corpus = Corpus::of_text("abcdef", ByteTokenizer());
+  ASSERT_EQ(corpus.size(), 6);
+  EXPECT_EQ(corpus.files(), 1);
+  EXPECT_EQ(corpus.bytes_per_token(), 1);
+  std::vector<int32_t> tokens(3);
+  corpus.read(2, tokens);
+  EXPECT_EQ(tokens, (std::vector<int32_t>{'c', 'd', 'e'}));
+  EXPECT_THROW(Corpus::of_text("", ByteTokenizer()), Error);
+}
+
 TEST(Corpus, RefusesWhatHoldsNoText) {
   const ScratchFolder folder;
   std::filesystem::create_directory(folder / "folder");

@@ -35,6 +35,7 @@ class FileHandle {
 /// Nobody may shorten a file while it is mapped. Throws Error(input) where it cannot be read.
 class MappedFile {
  public:
+  MappedFile() = default;  ///< of no bytes
   explicit MappedFile(const Path& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;

@@ -1,0 +1,5 @@
+// Everything that the public face has.
+#pragma once
+
+#include "weft/exception.h"
+#include "weft/language_model.h"

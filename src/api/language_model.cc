@@ -1,0 +1,214 @@
+// The public face over the model, the trainer and the sessions.
+#include "weft/language_model.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "base/error.h"
+#include "infer/evaluate.h"
+#include "infer/generate.h"
+#include "io/atomic.h"
+#include "io/utf8.h"
+#include "model/draw.h"
+#include "model/explain.h"
+#include "train/run_config.h"
+#include "train/trainer.h"
+
+namespace weft {
+
+struct LanguageModel::Impl {
+  Model model;
+  std::unique_ptr<Tokenizer> tokenizer;
+};
+
+namespace {
+
+Fault fault_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::usage:
+      return Fault::usage;
+    case ErrorCode::config:
+      return Fault::config;
+    case ErrorCode::input:
+      return Fault::input;
+    case ErrorCode::runtime:
+      return Fault::runtime;
+  }
+  return Fault::runtime;
+}
+
+/// Calls f; whatever it throws leaves as an Exception.
+template <class F>
+auto guarded(F&& f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    throw Exception(fault_of(error.code()), error.what());
+  } catch (const std::bad_alloc&) {
+    throw Exception(Fault::runtime, "[memory] expected enough of it, got none");
+  } catch (const std::exception& error) {
+    throw Exception(Fault::runtime, error.what());
+  }
+}
+
+Runtime runtime_of(int threads) {
+  Runtime runtime = Runtime::best();
+  if (threads < 0) fail(ErrorCode::usage, {"threads", "0 or more", std::to_string(threads)});
+  if (threads > 0) runtime.threads = threads;
+  return runtime;
+}
+
+std::pair<Model, std::unique_ptr<Tokenizer>> make_source(const std::string& source,
+                                                         const std::vector<std::string>& settings,
+                                                         uint64_t seed) {
+  std::vector<io::Override> overrides;
+  for (const std::string& text : settings) overrides.push_back(io::parse_override(text));
+  const RunConfig config = load_run_config(source, overrides);
+  check_memory(least_memory(config.model, config.train), usable_memory());
+  return {make_model(config.model, seed), make_tokenizer(config.data.tokenizer)};
+}
+
+TrainConfig train_config(const FitOptions& options) {
+  TrainConfig config;
+  config.steps = options.steps;
+  config.batch = options.batch;
+  config.lr = options.lr;
+  config.min_lr = options.lr / 10;
+  config.warmup = std::min<int64_t>(config.warmup, options.steps / 10);
+  config.seed = options.seed;
+  config.precision = options.bf16 ? DType::bf16 : DType::f32;
+  return config;
+}
+
+/// Training wants the master weights and, in bf16, copies beside them.
+Model with_copies(const Model& model, WeightCopies copies) {
+  Model other{model.config, model.layout, Parameters(model.parameters.specs(), DType::f32, copies)};
+  for (int i = 0; i < model.parameters.count(); ++i) {
+    other.parameters.assign(i, model.parameters.value(i));
+  }
+  return other;
+}
+
+}  // namespace
+
+LanguageModel::LanguageModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LanguageModel::LanguageModel(LanguageModel&&) noexcept = default;
+LanguageModel& LanguageModel::operator=(LanguageModel&&) noexcept = default;
+LanguageModel::~LanguageModel() = default;
+
+LanguageModel LanguageModel::make(std::string_view design, const std::vector<std::string>& settings,
+                                  std::uint64_t seed) {
+  return guarded([&] {
+    auto [model, tokenizer] = make_source(std::string(design), settings, seed);
+    return LanguageModel(std::make_unique<Impl>(Impl{std::move(model), std::move(tokenizer)}));
+  });
+}
+
+LanguageModel LanguageModel::make_from(const std::filesystem::path& config,
+                                       const std::vector<std::string>& settings,
+                                       std::uint64_t seed) {
+  return make(config.string(), settings, seed);
+}
+
+LanguageModel LanguageModel::load(const std::filesystem::path& folder) {
+  return guarded([&] {
+    const std::filesystem::path checkpoint = find_checkpoint(folder);
+    std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(checkpoint / "tokenizer.json");
+    return LanguageModel(
+        std::make_unique<Impl>(Impl{load_model(checkpoint), std::move(tokenizer)}));
+  });
+}
+
+void LanguageModel::save(const std::filesystem::path& folder) const {
+  guarded([&] {
+    io::AtomicDir target(folder);
+    save_model(target.path(), impl_->model);
+    write_tokenizer(target.path() / "tokenizer.json", *impl_->tokenizer);
+    target.commit();
+  });
+}
+
+double LanguageModel::fit(std::string_view text, const FitOptions& options) {
+  return guarded([&] {
+    if (options.steps < 1) {
+      fail(ErrorCode::usage, {"fit: steps", "1 or more", std::to_string(options.steps)});
+    }
+    const Corpus corpus = Corpus::of_text(text, *impl_->tokenizer);
+    Trainer::Options trainer_options;
+    trainer_options.train = train_config(options);
+    trainer_options.runtime = runtime_of(options.threads);
+    // On a copy, so that a training that fails leaves the model as it was.
+    Model trained =
+        with_copies(impl_->model, Trainer::weight_copies(trainer_options.train.precision));
+    Trainer trainer(trained, trainer_options);
+    const TrainWindows windows(
+        corpus, {0, corpus.size()},
+        {.seed = options.seed, .batch = options.batch, .time = impl_->model.config.context});
+    double loss = 0;
+    for (int64_t step = 1; step <= options.steps; ++step) {
+      loss = trainer.step(step, windows).loss;
+      if (options.on_step && !options.on_step(step, loss)) break;
+    }
+    impl_->model = with_copies(trained, WeightCopies::master);
+    return loss;
+  });
+}
+
+double LanguageModel::loss(std::string_view text) const {
+  return guarded([&] {
+    const Corpus corpus = Corpus::of_text(text, *impl_->tokenizer);
+    const int64_t lengths[] = {impl_->model.config.context};
+    return evaluate(impl_->model, corpus, {0, corpus.size()}, lengths, {}).front().loss;
+  });
+}
+
+std::string LanguageModel::generate(std::string_view prompt, const GenerateOptions& options) const {
+  return guarded([&] {
+    const SamplerOptions sampler{.temperature = options.temperature,
+                                 .top_k = options.top_k,
+                                 .top_p = options.top_p,
+                                 .min_p = options.min_p,
+                                 .repetition_penalty = options.repetition_penalty,
+                                 .seed = options.seed};
+    if (options.tokens < 0) {
+      fail(ErrorCode::usage, {"generate: tokens", "0 or more", std::to_string(options.tokens)});
+    }
+    const std::vector<int32_t> ids = impl_->tokenizer->encode(prompt);
+    const auto context = std::max<int64_t>(1, static_cast<int64_t>(ids.size()) + options.tokens);
+    Session session(impl_->model, {.context = context, .runtime = runtime_of(options.threads)});
+    io::Utf8Stream pieces;
+    std::string text;
+    weft::generate(session, ids, options.tokens, sampler, [&](int32_t token) {
+      const std::string piece = pieces.push(impl_->tokenizer->decode({&token, 1}));
+      text += piece;
+      return piece.empty() || !options.on_text || options.on_text(piece);
+    });
+    const std::string rest = pieces.finish();
+    if (!rest.empty() && options.on_text) options.on_text(rest);
+    return text + rest;
+  });
+}
+
+ModelNumbers LanguageModel::numbers() const {
+  return guarded([&] {
+    const Model& m = impl_->model;
+    const Explanation e = weft::explain(m.config, m.layout, 0, size_of(compute_dtype(m)));
+    return ModelNumbers{.parameters = e.parameters,
+                        .vocab = m.config.vocab,
+                        .context = m.config.context,
+                        .training_flops_per_token = e.training_flops,
+                        .cache_bytes_per_token = e.cache_per_token,
+                        .cache_bytes = e.cache_total};
+  });
+}
+
+std::string LanguageModel::explain() const {
+  return guarded([&] {
+    const Model& m = impl_->model;
+    return explain_text(m.config, weft::explain(m.config, m.layout, 0, size_of(compute_dtype(m)))) +
+           "\n" + draw_wiring(m.config, m.layout);
+  });
+}
+
+}  // namespace weft
