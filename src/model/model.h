@@ -1,11 +1,14 @@
-// A model: what it is, what follows from it, and its weights; reading it from and writing it to disk.
+// A model: what it is, what follows from it, and its weights; reading it from and writing it to
+// disk.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "model/axes.h"
 #include "model/config.h"
 #include "model/layout.h"
 #include "model/parameters.h"
@@ -20,21 +23,31 @@ struct Model {
 
 /// A freshly initialised model. Throws Error(config) where the configuration cannot work.
 Model make_model(const ModelConfig& config, uint64_t seed, DType master = DType::f32,
-                 WeightCopies copies = WeightCopies::master);
+                 WeightCopies copies = WeightCopies::master, const Axes& axes = Axes());
+
+/// RUN/checkpoints/step-N, and the N of all that are there, ascending. One without config.json is
+/// being removed and no checkpoint.
+std::filesystem::path step_folder(const std::filesystem::path& run, int64_t step);
+std::vector<int64_t> step_folders(const std::filesystem::path& run);
 
 /// The checkpoint folder that a MODEL argument means: a checkpoint itself (holds config.json), or a
-/// run folder (its `latest`). Throws Error(input) with what was looked for.
+/// run folder (its `latest`, or where that is lost the one of the most steps). Throws Error(input)
+/// with what was looked for.
 std::filesystem::path find_checkpoint(const std::filesystem::path& model);
 
-/// Reads config.json and model.safetensors of a checkpoint. `precision`: the type to compute in (f64, f32
-/// or bf16); none: the type of the stored weights. Any program may have written the weights: names,
-/// shapes and types are checked, every missing, surplus or misshapen tensor is an Error(input).
-Model load_model(const std::filesystem::path& checkpoint, std::optional<DType> precision = {});
+/// Reads config.json and model.safetensors of a checkpoint. `precision`: the type to compute in
+/// (f64, f32 or bf16); none: the type of the stored weights. Any program may have written the
+/// weights: names, shapes and types are checked, every missing, surplus or misshapen tensor is an
+/// Error(input).
+Model load_model(const std::filesystem::path& checkpoint, std::optional<DType> precision = {},
+                 const Axes& axes = Axes());
+/// Reads the values of existing parameters from a safetensors file, with the same checks.
+void load_weights(const std::filesystem::path& file, Parameters& parameters);
 /// The type that programs over this model compute in.
 DType compute_dtype(const Model& model);
 
-/// Writes config.json and model.safetensors into an existing folder (f32 masters; bf16 where there is no
-/// master), flushed to disk. Callers make the folder appear atomically (io/file.h).
+/// Writes config.json and model.safetensors into an existing folder (f32 masters; bf16 where there
+/// is no master), flushed to disk. Callers make the folder appear atomically (io/file.h).
 void save_model(const std::filesystem::path& folder, const Model& model);
 
 }  // namespace weft

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "data/tokenizer.h"
 #include "io/file.h"
@@ -32,9 +31,7 @@ io::Path write_checkpoint(const io::Path& run, const Model& model, const Optimiz
 
 /// Reads weights and optimiser state back. Throws Error(input) where a file is missing, damaged or
 /// of another model.
-TrainState read_checkpoint(const io::Path& checkpoint, Model& model, Optimizer& optimizer);
-
-/// The steps of the complete checkpoints of a run, ascending.
-std::vector<int64_t> checkpoint_steps(const io::Path& run);
+TrainState read_checkpoint(const io::Path& checkpoint, Model& model, Optimizer& optimizer,
+                           const Axes& axes = Axes());
 
 }  // namespace weft

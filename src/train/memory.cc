@@ -64,14 +64,4 @@ void check_memory(const MemoryPlan& plan, double usable) {
         "lower train.batch, model.context or the sizes of the model, or set train.recompute"});
 }
 
-double training_flops_per_token(const ModelConfig& m, double parameters, int64_t time) {
-  double scores = 0;
-  for (const LayerConfig& layer : m.layer) {
-    const int64_t seen = layer.window > 0 ? std::min(layer.window, time) : time;
-    scores += real(m.heads) * real(m.head_dim) * real(seen);
-  }
-  const double table = m.tie_embeddings ? 0 : real(m.vocab) * real(m.dim);
-  return 6 * (parameters - table) + 6 * scores;
-}
-
 }  // namespace weft

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 
 #include "model/config.h"
 #include "train/train_config.h"
@@ -29,10 +28,5 @@ double usable_memory();
 
 /// Throws Error(config) with both numbers where the plan exceeds `usable`.
 void check_memory(const MemoryPlan& plan, double usable);
-
-/// Parameters that take part in matrix products or scale activations, times 6, and the scores of
-/// causal attention: forward and backward floating point operations of one token in a window of
-/// `time`. The input embedding table does not count, the output head does.
-double training_flops_per_token(const ModelConfig& model, double parameters, int64_t time);
 
 }  // namespace weft

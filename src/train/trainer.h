@@ -29,7 +29,8 @@ class Trainer {
     TrainConfig train;
     bool mask_documents = false;
     Runtime runtime = Runtime::best();
-    double usable_memory = 0;  ///< bytes; 0: what the machine has
+    double usable_memory = weft::usable_memory();  ///< bytes
+    Axes axes = {};
   };
 
   /// Plans both programs, and only then allocates. The model must stay where it is, with f32
@@ -50,10 +51,10 @@ class Trainer {
   double evaluate(const EvalWindows& windows);
 
   /// Throws Error(runtime) naming a parameter that holds a NaN or an infinity.
-  void check_weights();
+  void check_weights() const;
 
   Model& model() { return model_; }
-  Optimizer& optimizer() { return optimizer_; }
+  Optimizer& optimizer() { return *optimizer_; }
   const MemoryPlan& memory() const { return memory_; }
   /// Tokens of one step.
   int64_t tokens_per_step() const { return config_.accumulate * config_.batch * time_; }
@@ -65,19 +66,20 @@ class Trainer {
   MemoryPlan plan_memory() const;
   void bind();
   RunArgs run_args() const;
-  BatchView batch();
+  BatchView batch() const;
   [[noreturn]] void stop_at_fault(int64_t step, const TrainWindows& windows);
 
   Model& model_;
   TrainConfig config_;
   Schedule rates_;
   Runtime runtime_;
+  Axes axes_;
   bool mask_documents_;
   int64_t time_;
   BuiltProgram train_, evaluate_;
   MemoryPlan memory_;
   ParameterVector gradients_;
-  Optimizer optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   Tensor tokens_, labels_, first_key_;  // i32 [batch, time]
 };
 

@@ -1,0 +1,175 @@
+#include "model/model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "io/atomic.h"
+#include "io/json.h"
+#include "io/safetensors.h"
+#include "model/config_json.h"
+
+namespace weft {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kConfig = "config.json";
+constexpr const char* kWeights = "model.safetensors";
+constexpr std::string_view kStep = "step-";
+
+bool is_checkpoint(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::is_regular_file(folder / kConfig, ignored);
+}
+
+// The number in "step-N"; -1 where the name is another.
+int64_t step_of(const fs::path& folder) {
+  const std::string name = folder.filename().string();
+  if (!name.starts_with(kStep)) return -1;
+  int64_t step = -1;
+  const char* const end = name.data() + name.size();
+  const auto [rest, error] = std::from_chars(name.data() + kStep.size(), end, step);
+  return error == std::errc() && rest == end ? step : -1;
+}
+
+bool is_real(DType t) {
+  return t == DType::f64 || t == DType::f32 || t == DType::bf16;
+}
+
+// Names, shapes and types of a file against the parameters, before a byte is allocated for them.
+void check_tensors(const io::SafeTensors& file, const std::vector<ParameterSpec>& specs) {
+  const std::string path = file.path().string();
+  std::vector<std::string> names;
+  for (const ParameterSpec& spec : specs) {
+    names.push_back(spec.name);
+    const auto* entry = file.find(spec.name);
+    if (entry == nullptr) {
+      fail(ErrorCode::input, {path, "a tensor \"" + spec.name + "\" " + spec.shape.str(),
+                              "a file without it", "is this a checkpoint of another model?"});
+    }
+    if (entry->desc.shape == spec.shape && is_real(entry->desc.dtype)) continue;
+    fail(ErrorCode::input,
+         {path, fmt::format("\"{}\" of f32, f64 or bf16 {}", spec.name, spec.shape.str()),
+          entry->desc.str(), "is this a checkpoint of another model?"});
+  }
+  if (file.entries().size() == specs.size()) return;
+  std::sort(names.begin(), names.end());
+  for (const auto& entry : file.entries()) {
+    if (std::binary_search(names.begin(), names.end(), entry.name)) continue;
+    fail(ErrorCode::input, {path, "only tensors of the model", "\"" + entry.name + "\"",
+                            "is this a checkpoint of another model?"});
+  }
+}
+
+void assign_all(const io::SafeTensors& file, Parameters& parameters) {
+  for (int p = 0; p < parameters.count(); ++p) {
+    parameters.assign(p, file.load(parameters.spec(p).name).view());
+  }
+}
+
+// The type of the stored matrices; the widest where they differ.
+DType stored_dtype(const io::SafeTensors& file, const std::vector<ParameterSpec>& specs) {
+  DType widest = DType::bf16;
+  for (const ParameterSpec& spec : specs) {
+    if (!Parameters::is_matrix(spec)) continue;
+    const DType type = file.find(spec.name)->desc.dtype;
+    if (size_of(type) > size_of(widest)) widest = type;
+  }
+  return widest;
+}
+
+}  // namespace
+
+Model make_model(const ModelConfig& config, uint64_t seed, DType master, WeightCopies copies,
+                 const Axes& axes) {
+  Model model{config, derive_layout(config, axes), {}};
+  model.parameters = Parameters(parameter_list(config, model.layout, axes), master, copies);
+  model.parameters.initialise(seed);
+  return model;
+}
+
+std::vector<int64_t> step_folders(const fs::path& run) {
+  std::vector<int64_t> steps;
+  std::error_code error;
+  for (fs::directory_iterator it(run / "checkpoints", error), end; !error && it != end;
+       it.increment(error)) {
+    if (const int64_t step = step_of(it->path()); step >= 0) steps.push_back(step);
+  }
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+fs::path step_folder(const fs::path& run, int64_t step) {
+  return run / "checkpoints" / (std::string(kStep) + std::to_string(step));
+}
+
+fs::path find_checkpoint(const fs::path& model) {
+  if (is_checkpoint(model)) return model;
+  std::error_code error;
+  const fs::path latest = model / "latest";
+  if (is_checkpoint(latest)) {
+    const fs::path target = fs::read_symlink(latest, error);
+    return error || target.is_absolute() ? latest : model / target;
+  }
+  std::vector<int64_t> steps = step_folders(model);
+  for (; !steps.empty(); steps.pop_back()) {
+    if (is_checkpoint(step_folder(model, steps.back()))) return step_folder(model, steps.back());
+  }
+  const bool run = fs::exists(model / "config.toml", error);
+  const char* got = run                        ? "a run that has no checkpoint yet"
+                    : fs::exists(model, error) ? "neither config.json nor a run in it"
+                                               : "no such file or folder";
+  fail(ErrorCode::input, {model.string(), "a run folder, a checkpoint or an imported model", got,
+                          run ? "continue it with --resume" : ""});
+}
+
+Model load_model(const fs::path& checkpoint, std::optional<DType> precision, const Axes& axes) {
+  const fs::path config = checkpoint / kConfig;
+  Model model;
+  model.config = config_from_json(io::read_json(config), config.string(), axes);
+  model.layout = derive_layout(model.config, axes);
+  std::vector<ParameterSpec> specs = parameter_list(model.config, model.layout, axes);
+  const io::SafeTensors file = io::SafeTensors::open(checkpoint / kWeights);
+  check_tensors(file, specs);
+  const DType type = precision.value_or(stored_dtype(file, specs));
+  if (!is_real(type)) {
+    fail(ErrorCode::usage,
+         {"load_model", "a precision of f64, f32 or bf16", std::string(name_of(type)), ""});
+  }
+  model.parameters = Parameters(std::move(specs), type == DType::f64 ? DType::f64 : DType::f32,
+                                type == DType::bf16 ? WeightCopies::bf16 : WeightCopies::master);
+  assign_all(file, model.parameters);
+  return model;
+}
+
+void load_weights(const fs::path& path, Parameters& parameters) {
+  const io::SafeTensors file = io::SafeTensors::open(path);
+  check_tensors(file, parameters.specs());
+  assign_all(file, parameters);
+}
+
+DType compute_dtype(const Model& model) {
+  return model.parameters.copies() == WeightCopies::master ? model.parameters.master_dtype()
+                                                           : DType::bf16;
+}
+
+void save_model(const fs::path& folder, const Model& model) {
+  const Parameters& parameters = model.parameters;
+  std::vector<io::NamedTensor> tensors;
+  for (int p = 0; p < parameters.count(); ++p) {
+    tensors.push_back({parameters.spec(p).name, parameters.value(p)});
+  }
+  const DType stored =
+      parameters.copies() == WeightCopies::bf16 ? DType::bf16 : parameters.master_dtype();
+  io::write_atomic(folder / kConfig, io::to_json_text(config_to_json(model.config, stored)));
+  // Loaders of other programs want to be told the framework; "pt" is what they all accept.
+  io::write_safetensors(folder / kWeights, tensors, {{"format", "pt"}});
+}
+
+}  // namespace weft

@@ -1,0 +1,82 @@
+#include "train/metrics.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "base/error.h"
+#include "io/atomic.h"
+#include "io/json.h"
+
+namespace weft {
+namespace {
+
+[[noreturn]] void cannot_write(const io::Path& path, int error) {
+  fail(ErrorCode::runtime, {path.string(), "to write it", std::strerror(error),
+                            error == ENOSPC ? "free some space, then continue with --resume" : ""});
+}
+
+// The part of the text that holds whole lines up to a step, and the `seconds` of the last of them.
+std::string_view lines_until(std::string_view text, int64_t last_step, const io::Path& path,
+                             double& seconds) {
+  size_t end = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t newline = text.find('\n', at);
+    if (newline == std::string_view::npos) break;
+    try {
+      const nlohmann::json line = io::parse_json(text.substr(at, newline - at), path.string());
+      if (line.at("step").get<int64_t>() > last_step) break;
+      seconds = line.at("seconds").get<double>();
+    } catch (const std::exception&) {
+      break;  // cut short by a crash, or not ours: nothing after it can be trusted
+    }
+    at = end = newline + 1;
+  }
+  return text.substr(0, end);
+}
+
+}  // namespace
+
+std::string to_json_line(const LogLine& line) {
+  const nlohmann::json val =
+      line.val_loss ? nlohmann::json(*line.val_loss) : nlohmann::json(nullptr);
+  return io::to_json_line({{"step", line.step},
+                           {"tokens", line.tokens},
+                           {"loss", line.loss},
+                           {"val_loss", val},
+                           {"lr", line.lr},
+                           {"grad_norm", line.grad_norm},
+                           {"tokens_per_second", line.tokens_per_second},
+                           {"mfu", line.mfu},
+                           {"seconds", line.seconds}});
+}
+
+MetricsFile::MetricsFile(const io::Path& path, int64_t last_step)
+    : path_(path), file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
+  if (file_.get() < 0) cannot_write(path, errno);
+  if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
+    fail(ErrorCode::runtime,
+         {path.string(), "a run that nobody else is training", "another process", "stop it first"});
+  }
+  const io::MappedFile content(path);
+  const std::string_view kept = lines_until(content.text(), last_step, path, seconds_);
+  if (kept.size() == content.size()) return;
+  if (::ftruncate(file_.get(), static_cast<off_t>(kept.size())) != 0) cannot_write(path, errno);
+}
+
+void MetricsFile::append(const LogLine& line) {
+  const std::string text = to_json_line(line) + "\n";
+  const ssize_t n = ::write(file_.get(), text.data(), text.size());
+  if (n != static_cast<ssize_t>(text.size())) cannot_write(path_, n < 0 ? errno : ENOSPC);
+}
+
+void MetricsFile::flush() {
+  if (::fsync(file_.get()) != 0) cannot_write(path_, errno);
+}
+
+}  // namespace weft

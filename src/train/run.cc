@@ -1,0 +1,289 @@
+#include "train/run.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "data/batches.h"
+#include "data/corpus.h"
+#include "io/atomic.h"
+#include "model/model.h"
+#include "runtime/peak.h"
+#include "train/checkpoint.h"
+#include "train/trainer.h"
+
+namespace weft {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kPeakSeconds = 0.15;  // of measuring; the contract allows 0.2
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Text to train and evaluate on.
+struct RunData {
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::optional<Corpus> train_text, validation_text;
+  std::optional<TrainWindows> train;
+  std::optional<EvalWindows> validation;
+  int64_t train_tokens = 0, validation_tokens = 0;
+};
+
+std::vector<io::Path> paths(const std::vector<std::string>& texts) {
+  return {texts.begin(), texts.end()};
+}
+
+void check_data_config(const RunConfig& config, const Tokenizer& tokenizer) {
+  const DataConfig& d = config.data;
+  if (d.train.empty()) {
+    fail(ErrorCode::config, {"config: data.train", "a file or folder of text", "nothing",
+                             "add --set data.train=FILE"});
+  }
+  if (d.holdout > 0 && !d.validation.empty()) {
+    fail(ErrorCode::config, {"config: data.holdout", "either data.validation or data.holdout",
+                             "both", "remove one of them"});
+  }
+  if (config.model.vocab < tokenizer.vocab()) {
+    fail(ErrorCode::config,
+         {"config: model.vocab",
+          fmt::format("at least {}, the ids of the tokenizer", tokenizer.vocab()),
+          std::to_string(config.model.vocab), ""});
+  }
+}
+
+void open_text(const RunConfig& config, RunData& data) {
+  const TrainConfig& t = config.train;
+  const int64_t time = config.model.context;
+  data.train_text.emplace(Corpus::open(paths(config.data.train), *data.tokenizer));
+  const Splits splits = split_tail(*data.train_text, config.data.holdout);
+  data.train_tokens = splits.train.size();
+  data.train.emplace(*data.train_text, splits.train,
+                     TrainWindows::Options{t.seed, t.batch, t.accumulate, time});
+  const EvalWindows::Options options{.length = time, .max_tokens = t.eval_batches * t.batch * time};
+  if (!config.data.validation.empty()) {
+    data.validation_text.emplace(Corpus::open(paths(config.data.validation), *data.tokenizer));
+    const Split all{0, data.validation_text->size()};
+    data.validation.emplace(*data.validation_text, all, options);
+    data.validation_tokens = all.size();
+  } else if (splits.held_out.size() > 0) {
+    data.validation.emplace(*data.train_text, splits.held_out, options);
+    data.validation_tokens = splits.held_out.size();
+  }
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (!error && fs::is_directory(path, error)) return;
+  fail(ErrorCode::runtime,
+       {path.string(), "a folder for the run", error ? error.message() : "a file of that name",
+        "choose another --out"});
+}
+
+// What may not change when a run is continued: everything but a larger number of steps.
+void check_resumed(const RunConfig& config, const fs::path& stored_file, const Axes& axes) {
+  const RunConfig stored = load_run_config(stored_file.string(), {}, axes);
+  RunConfig same_steps = config;
+  same_steps.train.steps = stored.train.steps;
+  const std::string key = first_difference(write_run_config(stored), write_run_config(same_steps));
+  if (!key.empty()) {
+    fail(ErrorCode::config, {"config: " + key, "the value in " + stored_file.string(), "another",
+                             "when a run is resumed, only train.steps may change"});
+  }
+  if (config.train.steps >= stored.train.steps) return;
+  fail(ErrorCode::config, {"config: train.steps", fmt::format("at least {}", stored.train.steps),
+                           std::to_string(config.train.steps), "it may only grow"});
+}
+
+// The folder, ready to be written to: refused where it holds what is not ours to overwrite.
+void prepare_folder(const TrainRequest& request) {
+  const fs::path stored = request.out / "config.toml";
+  std::error_code ignored;
+  const bool exists = fs::exists(stored, ignored);
+  if (!request.resume && (exists || !step_folders(request.out).empty())) {
+    fail(ErrorCode::usage, {request.out.string(), "a folder without a run", "a run",
+                            "continue it with --resume or choose another --out"});
+  }
+  if (exists) check_resumed(request.config, stored, request.axes);
+}
+
+class Run {
+ public:
+  explicit Run(const TrainRequest& request) : request_(request), config_(request.config) {}
+  TrainOutcome execute();
+
+ private:
+  const TrainConfig& train() const { return config_.train; }
+  void open();
+  void restore();
+  void announce() const;
+  void finish_step();
+  void log(bool evaluate);
+  void checkpoint();
+  bool last() const { return step_ == train().steps; }
+  bool due(int64_t every) const { return last() || (every > 0 && step_ % every == 0); }
+  bool stop_asked() const { return request_.stop != nullptr && request_.stop->load(); }
+  TrainState state() const;
+
+  const TrainRequest& request_;
+  const RunConfig& config_;
+  RunData data_;
+  std::optional<Model> model_;
+  std::optional<Trainer> trainer_;
+  std::optional<MetricsFile> metrics_;
+  TrainOutcome outcome_;
+  StepResult result_;
+  int64_t step_ = 0;
+  int64_t checkpointed_ = -1;
+  double peak_gflops_ = 0;
+  double began_ = 0;         // when this run would have begun without a break
+  double step_seconds_ = 0;  // since the last line of metrics
+  int64_t steps_since_log_ = 0;
+};
+
+// Everything that can be refused is refused here, before the folder is touched.
+void Run::open() {
+  data_.tokenizer = make_tokenizer(config_.data.tokenizer);
+  if (train().steps > 0 || !config_.data.train.empty()) {
+    check_data_config(config_, *data_.tokenizer);
+    open_text(config_, data_);
+  }
+  check_memory(least_memory(config_.model, train()), usable_memory());
+  model_.emplace(make_model(config_.model, train().seed, DType::f32,
+                            Trainer::weight_copies(train().precision), request_.axes));
+  trainer_.emplace(*model_, Trainer::Options{.train = train(),
+                                             .mask_documents = config_.data.mask_documents,
+                                             .runtime = request_.runtime,
+                                             .axes = request_.axes});
+  peak_gflops_ = request_.peak_gflops;
+}
+
+void Run::restore() {
+  const fs::path& out = request_.out;
+  bool any = false;
+  for (const int64_t step : step_folders(out)) {
+    any = any || fs::exists(step_folder(out, step) / "config.json");
+  }
+  if (!request_.resume || !any) return;
+  const fs::path path = find_checkpoint(out);
+  const TrainState state = read_checkpoint(path, *model_, trainer_->optimizer(), request_.axes);
+  if (state.corpus_tokens != data_.train_tokens) {
+    fail(ErrorCode::input,
+         {"data.train", fmt::format("the {} tokens that the run began with", state.corpus_tokens),
+          std::to_string(data_.train_tokens), "was the text changed?"});
+  }
+  step_ = checkpointed_ = state.step;
+  outcome_.checkpoint = path;
+}
+
+void Run::announce() const {
+  if (!request_.observer.on_start) return;
+  RunStart start;
+  start.first_step = step_ + 1;
+  start.steps = train().steps;
+  start.parameters = model_->parameters.elements();
+  start.tokens_per_step = trainer_->tokens_per_step();
+  start.corpus_tokens = data_.train_tokens;
+  start.validation_tokens = data_.validation_tokens;
+  start.memory = trainer_->memory();
+  request_.observer.on_start(start);
+}
+
+TrainOutcome Run::execute() {
+  prepare_folder(request_);
+  open();
+  make_folder(request_.out / "checkpoints");
+  io::remove_stale(request_.out);
+  io::remove_stale(request_.out / "checkpoints");
+  restore();
+  metrics_.emplace(request_.out / "metrics.jsonl", step_);
+  io::write_atomic(request_.out / "config.toml", io::to_toml(write_run_config(config_)));
+  began_ = now() - metrics_->seconds();
+  announce();
+  while (step_ < train().steps && !stop_asked()) {
+    ++step_;
+    finish_step();
+  }
+  if (checkpointed_ != step_) checkpoint();
+  outcome_.step = step_;
+  outcome_.stopped = step_ < train().steps;
+  return outcome_;
+}
+
+void Run::finish_step() {
+  const double start = now();
+  result_ = trainer_->step(step_, *data_.train);
+  const double seconds = now() - start;
+  step_seconds_ += seconds;
+  ++steps_since_log_;
+  outcome_.loss = result_.loss;
+  const TrainObserver& observer = request_.observer;
+  if (observer.on_step) {
+    const double rate = static_cast<double>(trainer_->tokens_per_step()) / seconds;
+    observer.on_step({step_, result_.loss, result_.lr, result_.grad_norm, rate});
+  }
+  if (peak_gflops_ == 0) {
+    peak_gflops_ = measure_gemm_peak(request_.runtime, train().precision, kPeakSeconds);
+  }
+  const bool evaluate = data_.validation.has_value() && due(train().eval_every);
+  if (evaluate || due(train().log_every)) log(evaluate);
+  if (due(train().checkpoint_every)) checkpoint();
+}
+
+void Run::log(bool evaluate) {
+  const TrainObserver& observer = request_.observer;
+  LogLine line;
+  line.step = step_;
+  line.tokens = step_ * trainer_->tokens_per_step();
+  line.loss = result_.loss;
+  line.lr = result_.lr;
+  line.grad_norm = result_.grad_norm;
+  line.tokens_per_second =
+      static_cast<double>(steps_since_log_ * trainer_->tokens_per_step()) / step_seconds_;
+  line.mfu = line.tokens_per_second * trainer_->flops_per_token() / (peak_gflops_ * 1e9);
+  if (evaluate) {
+    outcome_.val_loss = line.val_loss = trainer_->evaluate(*data_.validation);
+    if (observer.on_eval) observer.on_eval(step_, *line.val_loss);
+  }
+  line.seconds = now() - began_;
+  metrics_->append(line);
+  if (observer.on_log) observer.on_log(line);
+  step_seconds_ = 0;
+  steps_since_log_ = 0;
+}
+
+TrainState Run::state() const {
+  TrainState s;
+  s.step = step_;
+  s.tokens = step_ * trainer_->tokens_per_step();
+  s.windows = step_ * train().accumulate * train().batch;
+  s.corpus_tokens = data_.train_tokens;
+  s.seed = train().seed;
+  return s;
+}
+
+// The lines that belong to the checkpoint reach the disk before it does.
+void Run::checkpoint() {
+  trainer_->check_weights();
+  metrics_->flush();
+  outcome_.checkpoint = write_checkpoint(request_.out, *model_, trainer_->optimizer(),
+                                         *data_.tokenizer, train(), state());
+  checkpointed_ = step_;
+  if (request_.observer.on_checkpoint) request_.observer.on_checkpoint(step_, outcome_.checkpoint);
+}
+
+}  // namespace
+
+TrainOutcome run_training(const TrainRequest& request) {
+  return Run(request).execute();
+}
+
+}  // namespace weft

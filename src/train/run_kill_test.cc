@@ -1,0 +1,110 @@
+// A run that is killed at any moment, again and again, ends with the bits of one that was not.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "base/random.h"
+#include "model/model.h"
+#include "train/testing.h"
+
+namespace weft {
+namespace {
+
+namespace fs = std::filesystem;
+using io::ScratchFolder;
+using testing::bytes_of;
+using testing::periodic_text;
+using testing::tiny_run;
+
+constexpr const char* kFolder = "WEFT_TEST_KILLED_RUN";
+constexpr int64_t kSteps = 40;
+
+TrainRequest request(const fs::path& folder, const std::string& run) {
+  TrainRequest r;
+  r.config = tiny_run(folder / "text",
+                      {"train.steps=40", "train.checkpoint_every=2", "train.eval_every=9"});
+  r.out = folder / run;
+  r.resume = true;
+  r.peak_gflops = 1;
+  return r;
+}
+
+// The victim: this test program, started again by the test below with the folder in the
+// environment.
+TEST(KilledRun, DISABLED_Victim) {
+  const char* folder = std::getenv(kFolder);
+  ASSERT_NE(folder, nullptr);
+  EXPECT_EQ(run_training(request(folder, "killed")).step, kSteps);
+}
+
+// A process of its own: a fork alone would inherit a thread pool without its threads.
+pid_t start_victim(const fs::path& folder) {
+  std::string program = fs::read_symlink("/proc/self/exe").string();
+  std::string filter = "--gtest_filter=KilledRun.DISABLED_Victim";
+  std::string all = "--gtest_also_run_disabled_tests";
+  std::string variable = std::string(kFolder) + "=" + folder.string();
+  char* arguments[] = {program.data(), filter.data(), all.data(), nullptr};
+  char* environment[] = {variable.data(), nullptr};
+  posix_spawn_file_actions_t quiet;
+  posix_spawn_file_actions_init(&quiet);
+  posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  pid_t pid = -1;
+  EXPECT_EQ(posix_spawn(&pid, program.c_str(), &quiet, nullptr, arguments, environment), 0);
+  posix_spawn_file_actions_destroy(&quiet);
+  return pid;
+}
+
+// True where the victim came to its end; fails the test where it came to a bad one.
+bool wait_for(pid_t pid) {
+  int status = 0;
+  EXPECT_EQ(waitpid(pid, &status, 0), pid);
+  if (WIFSIGNALED(status)) {
+    EXPECT_EQ(WTERMSIG(status), SIGKILL);
+    return false;
+  }
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  return true;
+}
+
+TEST(KilledRun, EndsWithTheSameBits) {
+  const ScratchFolder folder;
+  folder.put("text", periodic_text());
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  run_training(request(folder.path(), "whole"));
+  const auto whole = Clock::now() - start;
+
+  const Random random(std::random_device{}(), "moments");
+  int kills = 0;
+  bool finished = false;
+  for (uint64_t attempt = 0; attempt < 12 && !finished; ++attempt) {
+    const pid_t victim = start_victim(folder.path());
+    ASSERT_GT(victim, 0);
+    std::this_thread::sleep_for(
+        std::chrono::duration_cast<Clock::duration>(whole * 0.4 * random.uniform(attempt)));
+    kill(victim, SIGKILL);
+    finished = wait_for(victim);
+    kills += finished ? 0 : 1;
+  }
+  EXPECT_GE(kills, 1);
+  if (!finished) {
+    EXPECT_TRUE(wait_for(start_victim(folder.path())));
+  }
+  for (const char* file : {"model.safetensors", "optimizer.safetensors", "state.json"}) {
+    EXPECT_EQ(bytes_of(step_folder(folder / "killed", kSteps) / file),
+              bytes_of(step_folder(folder / "whole", kSteps) / file))
+        << file << " after " << kills << " kills";
+  }
+  EXPECT_EQ(step_folders(folder / "killed"), (std::vector<int64_t>{kSteps - 2, kSteps}));
+}
+
+}  // namespace
+}  // namespace weft

@@ -1,0 +1,176 @@
+#include "train/trainer.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "model/explain.h"
+
+namespace weft {
+namespace {
+
+size_t bytes_of(const Parameters& parameters) {
+  size_t n = 0;
+  for (const ParameterSpec& s : parameters.specs()) n += static_cast<size_t>(s.shape.numel());
+  return n * sizeof(float);
+}
+
+double scalar(const Program& program, ValueId id) {
+  return get(program.value(id), 0);
+}
+
+bool all_finite(const TensorView& view) {
+  for (const float x : view.span<float>()) {
+    if (!std::isfinite(x)) return false;
+  }
+  return true;
+}
+
+[[noreturn]] void not_finite(const std::string& when, const std::string& where) {
+  fail(ErrorCode::runtime, {when, "finite numbers", "first non-finite value in " + where,
+                            "the last checkpoint is unharmed; lower train.lr or look at the data"});
+}
+
+// Refuses absurd sizes before any program is built: planning alone would take long then.
+TrainConfig checked(const Model& model, const Trainer::Options& options) {
+  check_memory(least_memory(model.config, options.train), options.usable_memory);
+  return options.train;
+}
+
+}  // namespace
+
+WeightCopies Trainer::weight_copies(DType precision) {
+  return precision == DType::bf16 ? WeightCopies::master_and_bf16 : WeightCopies::master;
+}
+
+Trainer::Trainer(Model& model, const Options& options)
+    : model_(model),
+      config_(checked(model, options)),
+      rates_(options.train.rates()),
+      runtime_(options.runtime),
+      axes_(options.axes),
+      mask_documents_(options.mask_documents),
+      time_(model.config.context),
+      train_(build_program(Mode::train)),
+      evaluate_(build_program(Mode::evaluate)),
+      memory_(plan_memory()) {
+  check_memory(memory_, options.usable_memory);
+  gradients_ = ParameterVector(model.parameters);
+  optimizer_ = std::make_unique<Optimizer>(config_.optimizer, model.parameters, runtime_);
+  const Shape shape{config_.batch, time_};
+  tokens_ = Tensor(DType::i32, shape);
+  labels_ = Tensor(DType::i32, shape);
+  if (mask_documents_) first_key_ = Tensor(DType::i32, shape);
+  bind();
+}
+
+BuiltProgram Trainer::build_program(Mode mode) const {
+  BuildOptions options;
+  options.mode = mode;
+  options.dtype = config_.precision;
+  options.batch = config_.batch;
+  options.time = time_;
+  options.recompute = config_.recompute;
+  options.runtime = runtime_;
+  return build(model_.config, model_.layout, options, axes_);
+}
+
+MemoryPlan Trainer::plan_memory() const {
+  const auto elements = static_cast<double>(bytes_of(model_.parameters));
+  const bool adamw = config_.optimizer.kind == OptimizerKind::adamw;
+  MemoryPlan plan;
+  plan.parameters = static_cast<double>(model_.parameters.bytes());
+  plan.gradients = elements;
+  plan.optimizer = elements * (adamw ? 2 : 1);
+  plan.activations =
+      static_cast<double>(train_.program.arena_bytes() + evaluate_.program.arena_bytes());
+  plan.batches = static_cast<double>(config_.batch * time_) * (mask_documents_ ? 12 : 8);
+  return plan;
+}
+
+void Trainer::bind() {
+  Bindings bindings;
+  bindings.inputs = {tokens_.data()};
+  bindings.parameters = parameter_pointers(evaluate_, model_.parameters);
+  evaluate_.program.bind(bindings);
+  bindings.parameters = parameter_pointers(train_, model_.parameters);
+  for (const ParameterSlot& slot : train_.parameters) {
+    bindings.gradients.push_back(gradients_.data(slot.parameter));
+  }
+  train_.program.bind(bindings);
+}
+
+RunArgs Trainer::run_args() const {
+  RunArgs args;
+  args.batch = config_.batch;
+  args.time = time_;
+  args.labels = labels_.as<int32_t>();
+  args.first_key = mask_documents_ ? first_key_.as<int32_t>() : nullptr;
+  return args;
+}
+
+BatchView Trainer::batch() const {
+  return {tokens_.span<int32_t>(), labels_.span<int32_t>(),
+          mask_documents_ ? first_key_.span<int32_t>() : std::span<int32_t>{}};
+}
+
+StepResult Trainer::step(int64_t step, const TrainWindows& windows) {
+  RunArgs args = run_args();
+  args.loss_scale = 1.f / static_cast<float>(config_.accumulate);
+  double loss = 0;
+  for (int64_t micro = 0; micro < config_.accumulate; ++micro) {
+    windows.fill(step - 1, micro, batch());
+    train_.program.run(args, micro > 0);
+    loss += scalar(train_.program, train_.loss);
+  }
+  loss /= static_cast<double>(config_.accumulate);
+  const double norm = optimizer_->gradient_norm(gradients_);
+  if (!std::isfinite(loss) || !std::isfinite(norm)) stop_at_fault(step, windows);
+  const double lr = rates_.rate(step);
+  optimizer_->update(gradients_, step, lr, norm);
+  return {loss, norm, lr};
+}
+
+void Trainer::stop_at_fault(int64_t step, const TrainWindows& windows) {
+  RunArgs args = run_args();
+  args.loss_scale = 1.f / static_cast<float>(config_.accumulate);
+  std::string where;
+  for (int64_t micro = 0; micro < config_.accumulate && where.empty(); ++micro) {
+    windows.fill(step - 1, micro, batch());
+    where = train_.program.first_fault(args);
+  }
+  // Each micro-batch is finite by itself: their sum is not.
+  if (where.empty()) where = "the sum of the gradients";
+  not_finite("step " + std::to_string(step), where);
+}
+
+double Trainer::evaluate(const EvalWindows& windows) {
+  const RunArgs args = run_args();
+  double sum = 0, count = 0;
+  for (int64_t first = 0; first < windows.count(); first += config_.batch) {
+    windows.fill(first, batch());
+    evaluate_.program.run(args);
+    const double labels = scalar(evaluate_.program, evaluate_.count);
+    const double loss = scalar(evaluate_.program, evaluate_.loss);
+    if (!std::isfinite(loss)) {
+      const std::string where = evaluate_.program.first_fault(args);
+      not_finite("evaluation", where.empty() ? "the loss" : where);
+    }
+    sum += loss * labels;
+    count += labels;
+  }
+  return sum / count;
+}
+
+void Trainer::check_weights() const {
+  const Parameters& parameters = model_.parameters;
+  for (int p = 0; p < parameters.count(); ++p) {
+    if (all_finite(parameters.master(p))) continue;
+    not_finite("weights after the last step", parameters.spec(p).name);
+  }
+}
+
+double Trainer::flops_per_token() const {
+  return training_flops(model_.config, model_.parameters.specs(), time_);
+}
+
+}  // namespace weft
