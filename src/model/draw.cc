@@ -1,0 +1,190 @@
+#include "model/draw.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "model/head_rules.h"
+
+namespace weft {
+namespace {
+
+constexpr int kLabel = 10;    // columns before the first layer
+constexpr size_t kLanes = 8;  // lines below a row; further sources are counted, not drawn
+constexpr const char* kOwn = "●";
+constexpr const char* kBlend = "◆";
+constexpr const char* kAlias = "○";
+
+// The output of layer l is the input of layer l + 1: one column for both.
+int column_of(const Tap& tap) {
+  return tap.port == Port::y ? tap.layer + 1 : tap.layer;
+}
+
+struct Line {
+  int source;
+  std::set<int> readers;  // columns, right of the source
+};
+
+struct Row {
+  Port port;
+  Heads heads;
+  std::vector<const char*> marks;  // a column each; null where there are no such heads
+  std::vector<Line> lines;         // by source
+};
+
+class Canvas {
+ public:
+  Canvas(int columns, int width)
+      : columns_(columns), cell_(std::clamp((width - kLabel) / columns, 1, 6)) {}
+
+  std::string header(const std::string& label) const {
+    std::string line = fmt::format("{:<{}}", label, kLabel);
+    const int digits = static_cast<int>(std::to_string(columns_ - 1).size());
+    int step = 1;
+    for (const int s : {1, 2, 5, 10}) {
+      step = s;
+      if (s * cell_ > digits) break;
+    }
+    for (int c = 0; c < columns_; c += step) {
+      const int room = std::min(step, columns_ - c) * cell_;
+      const std::string number = std::to_string(c);
+      if (static_cast<int>(number.size()) <= room) line += fmt::format("{:<{}}", number, room);
+    }
+    return trimmed(line);
+  }
+
+  std::string marks(const std::string& label, const std::vector<const char*>& marks) const {
+    std::string line = fmt::format("{:<{}}", label, kLabel);
+    for (const char* mark : marks)
+      line += (mark == nullptr ? " " : mark) + std::string(static_cast<size_t>(cell_ - 1), ' ');
+    return trimmed(line);
+  }
+
+  // One lane: lines that do not touch.
+  std::string lane(const std::vector<Line>& lines) const {
+    std::vector<const char*> glyphs(static_cast<size_t>(columns_ * cell_), " ");
+    for (const Line& line : lines) {
+      const int last = *line.readers.rbegin();
+      for (int i = line.source * cell_; i <= last * cell_; ++i)
+        glyphs[static_cast<size_t>(i)] = "─";
+      for (const int reader : line.readers) glyphs[static_cast<size_t>(reader * cell_)] = "┴";
+      glyphs[static_cast<size_t>(line.source * cell_)] = "└";
+      glyphs[static_cast<size_t>(last * cell_)] = "┘";
+    }
+    std::string text(kLabel, ' ');
+    for (const char* g : glyphs) text += g;
+    return trimmed(text);
+  }
+
+ private:
+  static std::string trimmed(std::string s) {
+    s.erase(s.find_last_not_of(' ') + 1);
+    return s + "\n";
+  }
+
+  int columns_, cell_;
+};
+
+// Intervals of heads within which every mix on the port is uniform.
+std::vector<Heads> intervals(const ModelConfig& config, const Layout& layout, Port port) {
+  std::set<int> edges = {0};
+  for (int l = 0; l < static_cast<int>(config.layer.size()); ++l) {
+    edges.insert(head_count(config, port, l));
+  }
+  for (const ResolvedMix& m : layout.mixes) {
+    if (m.destination.port == port) edges.insert({m.heads.first, m.heads.last});
+  }
+  std::vector<Heads> list;
+  for (auto e = edges.begin(); std::next(e) != edges.end(); ++e)
+    list.push_back({*e, *std::next(e)});
+  return list;
+}
+
+void connect(Row& row, int from, int to) {
+  if (from >= to) return;  // a tap of the same layer
+  const auto line = std::find_if(row.lines.begin(), row.lines.end(),
+                                 [&](const Line& l) { return l.source == from; });
+  if (line == row.lines.end()) {
+    row.lines.push_back({from, {to}});
+  } else {
+    line->readers.insert(to);
+  }
+}
+
+Row make_row(const ModelConfig& config, const Layout& layout, Port port, const Heads& heads,
+             int columns) {
+  Row row{port, heads, {}, {}};
+  for (int c = 0; c < columns; ++c) {
+    const int layer = port == Port::y ? c - 1 : c;
+    const bool inside = layer < static_cast<int>(config.layer.size());
+    const bool exists = port == Port::x || port == Port::y ||
+                        (inside && heads.last <= head_count(config, port, layer));
+    row.marks.push_back(exists ? kOwn : nullptr);
+  }
+  for (const ResolvedMix& m : layout.mixes) {
+    if (m.destination.port != port || m.heads.first > heads.first || m.heads.last < heads.last)
+      continue;
+    const int to = column_of(m.destination);
+    row.marks[static_cast<size_t>(to)] = m.alias ? kAlias : kBlend;
+    for (const Term& t : m.terms) connect(row, column_of(t.source), to);
+  }
+  std::sort(row.lines.begin(), row.lines.end(),
+            [](const Line& a, const Line& b) { return a.source < b.source; });
+  return row;
+}
+
+std::string label(const Row& row, size_t rows) {
+  if (rows == 1) return name_of(row.port);
+  if (row.heads.last - row.heads.first == 1)
+    return fmt::format("{} {}", name_of(row.port), row.heads.first);
+  return fmt::format("{} {}-{}", name_of(row.port), row.heads.first, row.heads.last - 1);
+}
+
+// Each line goes to the first lane where it touches no other.
+std::string lanes(const Canvas& canvas, const std::vector<Line>& lines) {
+  std::vector<std::vector<Line>> lanes;
+  size_t left_out = 0;
+  for (const Line& line : lines) {
+    const auto free = std::find_if(lanes.begin(), lanes.end(), [&](const std::vector<Line>& lane) {
+      return *lane.back().readers.rbegin() < line.source;
+    });
+    if (free != lanes.end()) {
+      free->push_back(line);
+    } else if (lanes.size() < kLanes) {
+      lanes.push_back({line});
+    } else {
+      ++left_out;
+    }
+  }
+  std::string text;
+  for (const auto& lane : lanes) text += canvas.lane(lane);
+  if (left_out > 0) text += fmt::format("{:<{}}and {} more sources\n", "", kLabel, left_out);
+  return text;
+}
+
+}  // namespace
+
+std::string draw_wiring(const ModelConfig& config, const Layout& layout, int width) {
+  if (layout.mixes.empty()) return "every layer reads its own keys and values\n";
+  std::set<Port> ports;
+  for (const ResolvedMix& m : layout.mixes) ports.insert(m.destination.port);
+  const bool depth = ports.contains(Port::x) || ports.contains(Port::y);
+  const int columns = static_cast<int>(config.layer.size()) + (depth ? 1 : 0);
+  if (kLabel + columns > width)
+    return fmt::format("{} layers do not fit into {} columns\n", config.layers, width);
+
+  const Canvas canvas(columns, width);
+  std::string text = canvas.header("layer");
+  for (const Port port : ports) {
+    const std::vector<Heads> heads = intervals(config, layout, port);
+    for (const Heads& h : heads) {
+      const Row row = make_row(config, layout, port, h, columns);
+      text += canvas.marks(label(row, heads.size()), row.marks) + lanes(canvas, row.lines);
+    }
+  }
+  return text + fmt::format("{} own   {} mixed with other layers'   {} another layer's\n", kOwn,
+                            kBlend, kAlias);
+}
+
+}  // namespace weft

@@ -1,0 +1,16 @@
+// The wiring in plain text: a column a layer, a row for each port and range of heads that reads
+// elsewhere.
+#pragma once
+
+#include <string>
+
+#include "model/config.h"
+#include "model/layout.h"
+
+namespace weft {
+
+/// UTF-8, lines of at most `width` columns (the legend needs 55). Rows end with lines that run from
+/// each source to its readers.
+std::string draw_wiring(const ModelConfig& config, const Layout& layout, int width = 80);
+
+}  // namespace weft

@@ -1,0 +1,85 @@
+#include "model/explain.h"
+
+#include <algorithm>
+#include <set>
+
+namespace weft {
+namespace {
+
+double as_double(int64_t n) {
+  return static_cast<double>(n);
+}
+
+// Mean number of keys that a query of a window of `context` tokens sees, in the limit of long ones.
+double mean_visible(const LayerConfig& layer, int64_t context) {
+  const double t = as_double(context);
+  const double w = layer.window == 0 ? t : std::min(t, as_double(layer.window));
+  return w * (1 - w / (2 * t));
+}
+
+double visible_at(const LayerConfig& layer, int64_t context) {
+  return as_double(layer.window == 0 ? context : std::min(context, layer.window));
+}
+
+// Parameters that a token is multiplied with: the output head also where it is the embedding table.
+int64_t multiplying(const ModelConfig& config, const std::vector<ParameterSpec>& parameters) {
+  int64_t n = config.tie_embeddings ? config.vocab * config.dim : 0;
+  for (const ParameterSpec& p : parameters) {
+    if (p.group != ParameterGroup::embedding) n += p.shape.numel();
+  }
+  return n;
+}
+
+std::vector<int> slots_of(const std::vector<CacheRef>& refs) {
+  std::set<int> slots;
+  for (const CacheRef& ref : refs) {
+    if (ref.slot >= 0) slots.insert(ref.slot);
+  }
+  return {slots.begin(), slots.end()};
+}
+
+}  // namespace
+
+double training_flops(const ModelConfig& config, const std::vector<ParameterSpec>& parameters,
+                      int64_t context) {
+  double flops = 6 * as_double(multiplying(config, parameters));
+  for (const LayerConfig& layer : config.layer) {
+    flops += 12 * as_double(config.q_width()) * mean_visible(layer, context);
+  }
+  return flops;
+}
+
+Explanation explain(const ModelConfig& config, const Layout& layout, int64_t context,
+                    size_t element, const Axes& axes) {
+  const std::vector<ParameterSpec> parameters = parameter_list(config, layout, axes);
+  Explanation e;
+  e.context = context > 0 ? context : config.context;
+  e.element = element;
+  for (const ParameterSpec& p : parameters) {
+    e.parameters += p.shape.numel();
+    e.by_group[static_cast<size_t>(p.group)] += p.shape.numel();
+  }
+  e.training_flops = training_flops(config, parameters, e.context);
+  e.forward_flops = e.training_flops / 3;
+  e.decode_flops = 2 * as_double(multiplying(config, parameters));
+  e.cache_per_token = layout.cache.bytes_per_token(config.head_dim, element);
+  e.cache_total = layout.cache.bytes(config.head_dim, element, e.context) + e.cache_fixed;
+  for (size_t l = 0; l < config.layer.size(); ++l) {
+    const LayerConfig& layer = config.layer[l];
+    e.decode_flops += 4 * as_double(config.q_width()) * visible_at(layer, e.context);
+    // Shared or not, every layer reads its keys and values again.
+    if (!axes.mechanisms.find(layer.mechanism).traits.recurrent) {
+      e.cache_read_per_token += 2 * layer.kv_heads * config.head_dim *
+                                static_cast<int64_t>(element) *
+                                static_cast<int64_t>(visible_at(layer, e.context));
+    }
+    e.layers.push_back({static_cast<int>(l), layout.k_heads[l], layout.v_heads[l],
+                        slots_of(layout.cache.k[l]), slots_of(layout.cache.v[l]), layer.window,
+                        layer.mechanism, layer.position});
+  }
+  e.slots = layout.cache.slots;
+  e.notes = layout.notes;
+  return e;
+}
+
+}  // namespace weft
