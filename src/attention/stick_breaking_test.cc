@@ -221,6 +221,22 @@ TEST(StickBreaking, G13RemainderGradientAlone) {
   }
 }
 
+// With U in plain f32 between blocks the gradient drifts by several 1e-6 over 256 blocks.
+TEST(StickBreaking, G13TheWorthOfTheStickDoesNotDrift) {
+  const int64_t n = 16384;
+  const Case c = scored(n);
+  Values x = with_scores(c, Array(size_t(n), -17));
+  std::fill(x.dx.begin(), x.dx.end(), 0);
+  std::fill(x.drem.begin(), x.drem.end(), 1);
+  const Outcome r = attend(c, x);
+  const double b = sigmoid(-17.), closed = 1 / (1 + std::exp(-17.));
+  double sum = 0;  // of rem over the queries that see the key
+  for (int64_t j = n - 2; j >= n - 500; --j) {
+    sum += std::pow(closed, double(j + 1));
+    ASSERT_NEAR(r.dk[size_t(j)] / (-b * sum), 1, 1e-6) << j;
+  }
+}
+
 TEST(StickBreaking, G14ConstantValuesGiveNoGradient) {
   Case c{.time = 130, .value_dim = 4};
   Values x = random_values(c);
