@@ -15,6 +15,10 @@ int64_t visible(int64_t window) {
   return window == 0 ? kUnlimited : window;
 }
 
+bool keeps_state(const LayerConfig& layer, const Axes& axes) {
+  return axes.mechanisms.find(layer.mechanism).traits.recurrent;
+}
+
 struct KeptHead {
   Port port;
   TapHead source;
@@ -27,7 +31,7 @@ std::map<KeptHead, int64_t> kept_heads(const ModelConfig& config, const Axes& ax
   std::map<KeptHead, int64_t> kept;
   for (int l = 0; l < static_cast<int>(config.layer.size()); ++l) {
     const LayerConfig& layer = layer_of(config, l);
-    if (axes.mechanisms.find(layer.mechanism).traits.recurrent) continue;
+    if (keeps_state(layer, axes)) continue;
     for (const Port port : {Port::k, Port::v}) {
       for (int h = 0; h < static_cast<int>(layer.kv_heads); ++h) {
         int64_t& window = kept[{port, layout.resolve(port, l, h)}];
@@ -62,10 +66,11 @@ CachePlan derive_cache(const ModelConfig& config, const Axes& axes, const Layout
   for (const Port port : {Port::k, Port::v}) {
     auto& refs = port == Port::k ? plan.k : plan.v;
     for (int l = 0; l < static_cast<int>(config.layer.size()); ++l) {
-      std::vector<CacheRef>& row = refs.emplace_back();
-      for (int h = 0; h < static_cast<int>(layer_of(config, l).kv_heads); ++h) {
-        const auto at = place.find({port, layout.resolve(port, l, h)});
-        row.push_back(at == place.end() ? CacheRef{} : at->second);
+      const LayerConfig& layer = layer_of(config, l);
+      std::vector<CacheRef>& row = refs.emplace_back(static_cast<size_t>(layer.kv_heads));
+      if (keeps_state(layer, axes)) continue;
+      for (int h = 0; h < static_cast<int>(layer.kv_heads); ++h) {
+        row[static_cast<size_t>(h)] = place.at({port, layout.resolve(port, l, h)});
       }
     }
   }

@@ -159,5 +159,33 @@ TEST(CachePlan, AllKeysBeatEveryWindow) {
   }
 }
 
+// A layer that keeps a recurrent state reads shared values in its step and stores no keys and
+// values.
+TEST(CachePlan, ARecurrentLayerHasNoSlots) {
+  static const MechanismInfo state = [] {
+    MechanismInfo info{};
+    info.name = "test-state";
+    info.traits.recurrent = true;
+    return info;
+  }();
+  Axes axes;
+  axes.mechanisms.add(state);
+  ModelConfig c = plain({3, 4, 32, 16, 11});
+  c.layer[1].mechanism = "test-state";
+  const Layout layout = derive_layout(with(c, "shared-value"), axes);
+  EXPECT_EQ(layout.cache.v[1][0].slot, -1);
+  EXPECT_EQ(layout.cache.k[1][0].slot, -1);
+  EXPECT_EQ(layout.cache.bytes_per_token(8, 2), (2 + 1) * 32 * 2);  // k of two layers, one v
+  EXPECT_TRUE(layout.v_heads[1].empty());
+  expect_refused(
+      [&] { derive_layout(with(c, "skip-kv"), axes); },
+      {"layer 1, k, head 2", "a recurrent mechanism", "layer 0 with a mechanism that weighs"});
+  c.layer[1].window = 8;
+  expect_refused([&] { derive_layout(c, axes); }, {"model.window (layer 1)", "test-state"});
+  c.layer[1].window = 0;
+  c.layer[1].position = "alibi";
+  expect_refused([&] { derive_layout(c, axes); }, {"model.position (layer 1)", "alibi"});
+}
+
 }  // namespace
 }  // namespace weft
