@@ -48,7 +48,11 @@ TEST(SafeTensors, ReturnsWhatWasWritten) {
   const SafeTensors file = SafeTensors::open(folder / "x");
   ASSERT_EQ(file.entries().size(), tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
-    EXPECT_TRUE(same_bits(file.load(tensors[i].name).view(), tensors[i].tensor)) << i;
+    const Tensor loaded = file.load(tensors[i].name);
+    EXPECT_EQ(loaded.desc(), tensors[i].tensor.desc);
+    if (loaded.numel() > 0) {
+      EXPECT_TRUE(same_bits(loaded.view(), tensors[i].tensor)) << i;
+    }
   }
   EXPECT_EQ(file.entries()[0].name, "a");
   EXPECT_EQ(file.entries()[2].name, "c \"é\"");

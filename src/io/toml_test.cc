@@ -80,6 +80,54 @@ TEST(Toml, DepthAndSizeHaveLimits) {
   expect_refused(fmt::format("[{}]\n{}", line, tower), "[c.toml:");
 }
 
+TEST(Toml, CharactersBeyondAsciiStandInQuotesAndComments) {
+  expect_refused("a = 1\nb = é", "[c.toml:2]");
+  expect_refused("é = 1", "[c.toml:1]");
+  expect_refused("a = \"\"\"\n\\\"\"\"\"\"\nb = é", "[c.toml:3]");
+  expect_refused("a = 'é\n' \nb = é", "[c.toml:1]");
+  expect_refused("a = \"\"\"\\é\"\"\"", "[c.toml:1]");
+  const Value root = parse_toml(
+      "\xef\xbb\xbf# é\n"
+      "a = \"é\\\"é\"\n"
+      "b = 'é\\'\n"
+      "c = \"\"\"é\n\"\"é\"\"\"\"\" # é\n"
+      "d = '''\né'''' # é\n"
+      "e = \"\"\"\\\n é\"\"\"\n"
+      "\"é\" = '' # é",
+      "c.toml");
+  EXPECT_EQ(*root.find("a")->as<std::string>(), "é\"é");
+  EXPECT_EQ(*root.find("b")->as<std::string>(), "é\\");
+  EXPECT_EQ(*root.find("c")->as<std::string>(), "é\n\"\"é\"\"");
+  EXPECT_EQ(*root.find("d")->as<std::string>(), "é'");
+  EXPECT_EQ(*root.find("e")->as<std::string>(), "é");
+  EXPECT_EQ(*root.find("é")->as<std::string>(), "");
+}
+
+TEST(Toml, AnyTextIsTakenOrRefusedButNeverCrashes) {
+  const Random random(4, "texts");
+  const std::string_view pieces[] = {"a",   "b",       ".",     "=", "\"", "'",    "\"\"\"",
+                                     "'''", "[",       "]",     "{", "}",  ",",    "#",
+                                     "\n",  "\\",      "1",     "é", "∞",  "𝄞",    "\xff",
+                                     "-",   "a = 1\n", "[a]\n", " ", "\t", "\r\n", "true"};
+  uint64_t draw = 0;
+  int taken = 0;
+  for (int round = 0; round < 20000; ++round) {
+    std::string text = random.below(draw++, 2) == 0 ? "k = " : "";
+    for (uint64_t n = random.below(draw++, 12); n > 0; --n) {
+      text += pieces[random.below(draw++, std::size(pieces))];
+    }
+    try {
+      const Value root = parse_toml(text, "x");
+      EXPECT_EQ(parse_toml(to_toml(root), "y"), root) << text;
+      ++taken;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::config) << text << ": " << e.what();
+    }
+  }
+  EXPECT_GT(taken, 1000);
+  EXPECT_LT(taken, 19000);
+}
+
 TEST(Toml, FilesAreReadWithTheirNames) {
   const ScratchFolder folder;
   const Path path = folder.put("broken.toml", "x =");
