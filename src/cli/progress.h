@@ -11,7 +11,7 @@ namespace weft::cli {
 struct Progress {
   int64_t step = 0, steps = 0;
   double loss = 0;
-  std::optional<double> val_loss;
+  std::optional<double> val_loss = {};
   double tokens_per_second = 0;
   double mfu = 0;            ///< 0: not known yet
   double seconds_left = -1;  ///< negative: not known yet
