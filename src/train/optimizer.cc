@@ -67,6 +67,8 @@ UpdateFactors Optimizer::factors(int64_t t, double lr, double norm) const {
   if (config_.clip > 0 && norm > config_.clip) f.gradient = static_cast<float>(config_.clip / norm);
   f.beta1 = static_cast<float>(config_.beta1);
   f.beta2 = static_cast<float>(config_.beta2);
+  f.share1 = static_cast<float>(1 - config_.beta1);
+  f.share2 = static_cast<float>(1 - config_.beta2);
   f.eps = static_cast<float>(config_.eps);
   f.momentum = static_cast<float>(config_.momentum);
   f.rate = static_cast<float>(lr);

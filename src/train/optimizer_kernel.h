@@ -25,6 +25,7 @@ struct UpdateFactors {
   float rate = 0;      ///< AdamW: learning rate / (1 - beta1^t)
   float root = 1;      ///< AdamW: 1 / sqrt(1 - beta2^t)
   float beta1 = 0, beta2 = 0, eps = 0;
+  float share1 = 1, share2 = 1;  ///< 1 - beta, from double: 1 - 0.999f is off by 1e-5 of itself
   float momentum = 0;
 };
 

@@ -30,8 +30,8 @@ WEFT_INLINE void write(T* p, Vec v, int lanes) {
 void adamw(const UpdateSlice& s, const UpdateFactors& f) noexcept {
   each(s.n, [&](int64_t i, int lanes) {
     const Vec g = read(s.gradients + i, lanes) * f.gradient;
-    const Vec m = read(s.first + i, lanes) * f.beta1 + g * (1 - f.beta1);
-    const Vec v = read(s.second + i, lanes) * f.beta2 + g * g * (1 - f.beta2);
+    const Vec m = read(s.first + i, lanes) * f.beta1 + g * f.share1;
+    const Vec v = read(s.second + i, lanes) * f.beta2 + g * g * f.share2;
     const Vec w = read(s.weights + i, lanes) * f.keep - m * f.rate / (sqrt(v) * f.root + f.eps);
     write(s.first + i, m, lanes);
     write(s.second + i, v, lanes);

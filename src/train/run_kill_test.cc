@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <random>
@@ -63,9 +64,7 @@ pid_t start_victim(const fs::path& folder) {
 }
 
 // True where the victim came to its end; fails the test where it came to a bad one.
-bool wait_for(pid_t pid) {
-  int status = 0;
-  EXPECT_EQ(waitpid(pid, &status, 0), pid);
+bool ended_well(int status) {
   if (WIFSIGNALED(status)) {
     EXPECT_EQ(WTERMSIG(status), SIGKILL);
     return false;
@@ -74,36 +73,50 @@ bool wait_for(pid_t pid) {
   return true;
 }
 
+int64_t logged_steps(const fs::path& run) {
+  std::ifstream file(run / "metrics.jsonl");
+  return std::count(std::istreambuf_iterator<char>(file), {}, '\n');
+}
+
+// Lets the victim reach a step, then go on for `moment`, and kills it. True where it was faster.
+bool kill_after(pid_t victim, const fs::path& run, int64_t step, std::chrono::microseconds moment) {
+  int status = 0;
+  while (logged_steps(run) < step) {
+    if (waitpid(victim, &status, WNOHANG) == victim) return ended_well(status);
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+  std::this_thread::sleep_for(moment);
+  kill(victim, SIGKILL);
+  EXPECT_EQ(waitpid(victim, &status, 0), victim);
+  return ended_well(status);
+}
+
 TEST(KilledRun, EndsWithTheSameBits) {
   const ScratchFolder folder;
   folder.put("text", periodic_text());
-  using Clock = std::chrono::steady_clock;
-  const auto start = Clock::now();
   run_training(request(folder.path(), "whole"));
-  const auto whole = Clock::now() - start;
-
+  const fs::path run = folder / "killed";
   const Random random(std::random_device{}(), "moments");
   int kills = 0;
   bool finished = false;
-  for (uint64_t attempt = 0; attempt < 12 && !finished; ++attempt) {
+  for (uint64_t attempt = 0; !finished; ++attempt) {
+    // The first two die before a step is done, while the run is being set up.
+    const int64_t more = attempt < 2 ? 0 : 2 + static_cast<int64_t>(random.below(3 * attempt, 5));
+    const int64_t target = attempt < 2 ? 0 : logged_steps(run) + more;
+    const std::chrono::microseconds moment(random.below(3 * attempt + 1, 20000));
     const pid_t victim = start_victim(folder.path());
     ASSERT_GT(victim, 0);
-    std::this_thread::sleep_for(
-        std::chrono::duration_cast<Clock::duration>(whole * 0.4 * random.uniform(attempt)));
-    kill(victim, SIGKILL);
-    finished = wait_for(victim);
+    const bool last = target > kSteps - 4;
+    finished = kill_after(victim, run, last ? kSteps + 1 : target, moment);
     kills += finished ? 0 : 1;
   }
-  EXPECT_GE(kills, 1);
-  if (!finished) {
-    EXPECT_TRUE(wait_for(start_victim(folder.path())));
-  }
+  EXPECT_GE(kills, 3);
   for (const char* file : {"model.safetensors", "optimizer.safetensors", "state.json"}) {
-    EXPECT_EQ(bytes_of(step_folder(folder / "killed", kSteps) / file),
+    EXPECT_EQ(bytes_of(step_folder(run, kSteps) / file),
               bytes_of(step_folder(folder / "whole", kSteps) / file))
         << file << " after " << kills << " kills";
   }
-  EXPECT_EQ(step_folders(folder / "killed"), (std::vector<int64_t>{kSteps - 2, kSteps}));
+  EXPECT_EQ(step_folders(run), (std::vector<int64_t>{kSteps - 2, kSteps}));
 }
 
 }  // namespace

@@ -201,8 +201,10 @@ TEST(Run, RefusesBeforeItTouchesTheFolder) {
   refused(ErrorCode::input, "window", {"model.context=7000"});
   refused(ErrorCode::config, "data.holdout", {"data.validation=missing"});
   refused(ErrorCode::config, "memory", {"train.batch=1000000", "train.accumulate=1000000"});
-  refused(ErrorCode::config, "memory", {"model.dim=10000000", "model.head_dim=16"});
-  refused(ErrorCode::config, "memory", {"model.ffn=100000000"});
+  refused(ErrorCode::config, "memory",
+          {"model.dim=1048576", "model.head_dim=16", "model.ffn=4194304"});
+  refused(ErrorCode::config, "memory",
+          {"model.layers=1024", "model.ffn=1048576", "model.dim=8192"});
 }
 
 TEST(Run, SaysWhereItCannotWrite) {
