@@ -9,6 +9,9 @@
 option(WEFT_WERROR "Treat warnings as errors" ON)
 
 set(WEFT_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND WEFT_WARNINGS -Wno-restrict)  # false alarms at string concatenation in GCC 12 (bug 105651)
+endif()
 if(WEFT_WERROR)
   list(APPEND WEFT_WARNINGS -Werror)
 endif()

@@ -28,35 +28,34 @@ WEFT_ADDRESSING T* gradient_row(const AttentionRun& run, const HeadSource& head,
   return base == nullptr ? nullptr : base + row * head.width + head.column;
 }
 /// Position `p` of a head of a cache.
-WEFT_ADDRESSING const T* cached_row(const AttentionRun& run, const HeadSource& head, Int b,
-                                    Int capacity, Int dim, Int p) {
+WEFT_ADDRESSING const T* cached_row(const AttentionRun& run, const HeadSource& head, Int b, Int dim,
+                                    Int p) {
   return static_cast<const T*>(run.in[head.input]) +
-         ((b * head.width + head.column) * capacity + p % capacity) * dim;
+         ((b * head.width + head.column) * head.capacity + p % head.capacity) * dim;
 }
 
 /// Keys or values: heads of the fresh tensors and of the cache (null: none).
 struct KeySource {
   const HeadSource* fresh;
   const HeadSource* cached;
-  Int capacity;
   Int dim;
 };
 [[gnu::always_inline]] inline KeySource keys_of(const AttentionProblem& p, Int head) {
-  return {p.k + head, p.k_past ? p.k_past + head : nullptr, p.k_capacity, p.head_dim};
+  return {p.k + head, p.k_past ? p.k_past + head : nullptr, p.head_dim};
 }
 [[gnu::always_inline]] inline KeySource values_of(const AttentionProblem& p, Int head) {
-  return {p.v + head, p.v_past ? p.v_past + head : nullptr, p.v_capacity, p.value_dim};
+  return {p.v + head, p.v_past ? p.v_past + head : nullptr, p.value_dim};
 }
 /// The key or value at absolute position j, which must exist.
 WEFT_ADDRESSING const T* key_row(const AttentionRun& run, const KeySource& s, Int b, Int j) {
   if (j >= run.past) return fresh_row<T>(run, *s.fresh, b * run.time + j - run.past);
-  return cached_row<T>(run, *s.cached, b, s.capacity, s.dim, j);
+  return cached_row<T>(run, *s.cached, b, s.dim, j);
 }
 
 /// The oldest position that exists: what the cache still holds.
 [[gnu::always_inline]] inline Int oldest_key(const AttentionProblem& p, const AttentionRun& run) {
   if (p.k_past == nullptr) return run.past;
-  return larger(0, run.past - smaller(p.k_capacity, p.v_capacity));
+  return larger(0, run.past - p.least_capacity);
 }
 /// Absolute position at which the document of a row starts.
 [[gnu::always_inline]] inline Int document_of(const AttentionRun& run, Int row) {

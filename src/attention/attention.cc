@@ -67,8 +67,7 @@ class Attention final : public Op {
   std::vector<HeadSource> fresh(const std::vector<HeadRef>& refs, int64_t dim, const char* what,
                                 std::span<const TensorDesc> in, int64_t rows) const;
   std::vector<HeadSource> cached(const std::vector<HeadRef>& refs, int64_t dim, const char* what,
-                                 std::span<const TensorDesc> in, const PlanContext& context,
-                                 int64_t& capacity) const;
+                                 std::span<const TensorDesc> in, const PlanContext& context) const;
   void fill_problem(const PlanContext& context);
   void fill_plan(std::span<const TensorDesc> in, const PlanContext& context, OpPlan& plan) const;
   AttentionRun run_of(const Frame& f) const;
@@ -182,16 +181,15 @@ std::vector<HeadSource> Attention::fresh(const std::vector<HeadRef>& refs, int64
                  count(ref.column + dim) + "]",
              t.str());
     }
-    heads.push_back({ref.input, ref.column, t.shape[1]});
+    heads.push_back({ref.input, ref.column, t.shape[1], 0});
   }
   return heads;
 }
 
 std::vector<HeadSource> Attention::cached(const std::vector<HeadRef>& refs, int64_t dim,
                                           const char* what, std::span<const TensorDesc> in,
-                                          const PlanContext& context, int64_t& capacity) const {
+                                          const PlanContext& context) const {
   std::vector<HeadSource> heads;
-  capacity = 0;
   for (const HeadRef& ref : refs) {
     if (ref.input < 0 || ref.input >= static_cast<int>(in.size())) {
       refuse(std::string("an input of the op for cached ") + what, std::to_string(ref.input));
@@ -204,16 +202,12 @@ std::vector<HeadSource> Attention::cached(const std::vector<HeadRef>& refs, int6
                  "[batch, heads, capacity, " + count(dim) + "]",
              t.str());
     }
-    if (capacity != 0 && capacity != shape[2]) {
-      refuse("caches of equal capacity", count(capacity) + " and " + count(shape[2]));
-    }
-    capacity = shape[2];
     const int64_t needed =
         spec_.window > 0 ? std::min(spec_.window, context.context) : context.context;
-    if (capacity < needed) {
-      refuse("a cache of at least " + count(needed) + " positions", count(capacity));
+    if (shape[2] < needed) {
+      refuse("a cache of at least " + count(needed) + " positions", count(shape[2]));
     }
-    heads.push_back({ref.input, ref.column, shape[1]});
+    heads.push_back({ref.input, ref.column, shape[1], shape[2]});
   }
   return heads;
 }
@@ -223,8 +217,15 @@ void Attention::check_inputs(std::span<const TensorDesc> in, const PlanContext& 
   q_ = fresh(spec_.q, spec_.head_dim, "q", in, rows);
   k_ = fresh(spec_.k, spec_.head_dim, "k", in, rows);
   v_ = fresh(spec_.v, spec_.value_dim, "v", in, rows);
-  k_past_ = cached(spec_.k_past, spec_.head_dim, "k", in, context, problem_.k_capacity);
-  v_past_ = cached(spec_.v_past, spec_.value_dim, "v", in, context, problem_.v_capacity);
+  k_past_ = cached(spec_.k_past, spec_.head_dim, "k", in, context);
+  v_past_ = cached(spec_.v_past, spec_.value_dim, "v", in, context);
+  problem_.least_capacity = problem_.most_capacity = k_past_.empty() ? 0 : k_past_[0].capacity;
+  for (const auto* list : {&k_past_, &v_past_}) {
+    for (const HeadSource& h : *list) {
+      problem_.least_capacity = std::min(problem_.least_capacity, h.capacity);
+      problem_.most_capacity = std::max(problem_.most_capacity, h.capacity);
+    }
+  }
   if (spec_.remainder >= 0) {
     const DType parameter = type_ == DType::f64 ? DType::f64 : DType::f32;
     const TensorDesc expected{parameter, Shape{spec_.heads, spec_.value_dim}};

@@ -193,7 +193,8 @@ TEST(Attention, G19AddressesBeyondTwoToTheThirtyOne) {
   };
   EXPECT_EQ(distance(fresh_row<float>(run, head, int64_t{1} << 20)),
             4 * (((int64_t{3} << 20) << 20) + 7));
-  EXPECT_EQ(distance(cached_row<float>(run, head, 3, int64_t{1} << 20, 128, 5)),
+  const HeadSource cache{head.input, head.column, head.width, int64_t{1} << 20};
+  EXPECT_EQ(distance(cached_row<float>(run, cache, 3, 128, 5)),
             4 * ((3 * (int64_t{3} << 20) + 7) * (int64_t{1} << 20) + 5) * 128);
 }
 

@@ -12,7 +12,8 @@ namespace weft {
 struct HeadSource {
   int32_t input;
   int64_t column;
-  int64_t width;  ///< row stride of a fresh tensor; heads of a cache
+  int64_t width;         ///< row stride of a fresh tensor; heads of a cache
+  int64_t capacity = 0;  ///< positions of a cache
 };
 
 enum class Remainder : uint8_t { none, self_value, learned };
@@ -31,8 +32,8 @@ struct MechanismSettings {
 /// Fixed while planning.
 struct AttentionProblem {
   int64_t heads, kv_heads, head_dim, value_dim;
-  int64_t window;  ///< 0: all
-  int64_t k_capacity, v_capacity;
+  int64_t window;                         ///< 0: all
+  int64_t least_capacity, most_capacity;  ///< of all caches; a window needs no more of the shorter
   float scale;
   double scale_exact;
   MechanismSettings settings;

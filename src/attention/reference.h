@@ -49,7 +49,7 @@ class Reference {
   Reference(const AttentionProblem& p, const AttentionRun& run, Int b) : p_(p), run_(run), b_(b) {}
 
   static Int longest_row(const AttentionProblem& p) {
-    return p.max_time + (p.k_past == nullptr ? 0 : std::max(p.k_capacity, p.v_capacity));
+    return p.max_time + (p.k_past == nullptr ? 0 : p.most_capacity);
   }
   static Int forward_elements(const AttentionProblem& p) {
     return 2 * longest_row(p) + p.value_dim;

@@ -96,23 +96,34 @@ TEST_P(Grid, KernelsAgreeWithTheReference) {
   }
 }
 
-TEST_P(Grid, Bf16StaysNearF32) {
-  Parameters half = random_parameters(config(), layout_, DType::bf16);
-  Parameters single = random_parameters(config(), layout_, DType::f32);
-  Runner a = runner(half, {.mode = Mode::train, .dtype = DType::bf16});
-  Runner b = runner(single, {.mode = Mode::train, .dtype = DType::f32});
-  a.run(tokens_, kTime);
-  b.run(tokens_, kTime);
-  EXPECT_NEAR(a.loss(), b.loss(), 0.03 * b.loss());
-  double error = 0, norm = 0;
-  for (int i = 0; i < half.count(); ++i) {
-    const double size = dot(b.gradient(i), b.gradient(i));
-    const double e = compare(a.gradient(i).view(), b.gradient(i).view()).relative_l2;
-    ASSERT_TRUE(std::isfinite(e)) << half.spec(i).name;
-    error += e * e * (size > 0 ? size : 1);
-    norm += size;
+// How far the gradients of two runs are apart, over all parameters, relative to the second.
+double distance(const Parameters& p, const Runner& a, const Runner& b) {
+  double difference = 0, norm = 0;
+  for (int i = 0; i < p.count(); ++i) {
+    const Tensor &x = a.gradient(i), &y = b.gradient(i);
+    difference += dot(x, x) - 2 * dot(x, y) + dot(y, y);
+    norm += dot(y, y);
   }
-  EXPECT_LT(std::sqrt(error / norm), 0.1);
+  return std::sqrt(difference / norm);
+}
+
+// bf16 programs err by rounding activations where f32 programs with the same weights do not. How
+// much a rounding is amplified depends on the model, so the limit is a multiple of what rounding
+// the weights alone changes.
+TEST_P(Grid, Bf16ErrsByItsRoundingAlone) {
+  Parameters half = random_parameters(config(), layout_, DType::bf16);
+  Parameters exact = random_parameters(config(), layout_, DType::f32);
+  Parameters rounded = random_parameters(config(), layout_, DType::f32);
+  for (int i = 0; i < half.count(); ++i) {
+    if (half.has_bf16(i)) rounded.assign(i, half.bf16_copy(i));
+  }
+  Runner a = runner(half, {.mode = Mode::train, .dtype = DType::bf16});
+  Runner b = runner(rounded, {.mode = Mode::train, .dtype = DType::f32});
+  Runner c = runner(exact, {.mode = Mode::train, .dtype = DType::f32});
+  for (Runner* r : {&a, &b, &c}) r->run(tokens_, kTime);
+  EXPECT_NEAR(a.loss(), b.loss(), 0.03 * b.loss());
+  const double sensitivity = distance(half, c, b);
+  EXPECT_LT(distance(half, a, b), 5 * sensitivity + 0.01) << "sensitivity " << sensitivity;
 }
 
 TEST_P(Grid, IsCausal) {
@@ -212,7 +223,8 @@ TEST(Neutral, SettingsAreBitwisePlain) {
 TEST(Grid, HasEveryRegisteredName) {
   std::string names;
   for (const Cell& c : all_cells()) names += c.name + "\n";
-  for (const WiringInfo& w : WiringRegistry().all()) {
+  const WiringRegistry registry;
+  for (const WiringInfo& w : registry.all()) {
     std::string label(w.name);
     std::replace(label.begin(), label.end(), '-', '_');
     EXPECT_NE(names.find("__" + label + "__"), std::string::npos) << label;

@@ -1,0 +1,181 @@
+// Bad input: one clear line, exit 2, nothing lost.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "cli_run.h"
+#include "io/safetensors.h"
+
+namespace weft::system_test {
+namespace {
+
+struct BadConfig {
+  const char* name;
+  const char* toml;
+  const char* part;  ///< of the message
+};
+void PrintTo(const BadConfig& c, std::ostream* out) {
+  *out << c.name;
+}
+
+class CliBadConfig : public testing::TestWithParam<BadConfig> {};
+
+TEST_P(CliBadConfig, IsOneLine) {
+  const Scratch scratch;
+  const std::string config = scratch.file("config.toml", GetParam().toml);
+  expect_refused(weft({"explain", config}), GetParam().part);
+  expect_refused(weft({"train", config, "--out", scratch / "run"}), GetParam().part);
+  EXPECT_FALSE(std::filesystem::exists(scratch / "run"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Corpus, CliBadConfig,
+    testing::Values(
+        BadConfig{"syntax", "[model\ndim = 3", ""},
+        BadConfig{"unknown_key", "[model]\ndimm = 384\n", "\"dim\""},
+        BadConfig{"unknown_table", "[modl]\ndim = 384\n", "model"},
+        BadConfig{"unknown_design", "[model]\ndesign = \"resfromer\"\n", "resformer"},
+        BadConfig{"unknown_mechanism", "[model]\nmechanism = \"sofmax\"\n", "softmax"},
+        BadConfig{"unknown_position", "[model]\nposition = \"rop\"\n", "rope"},
+        BadConfig{"unknown_wiring", "[model]\nwiring = [\"value-residul\"]\n", "value-residual"},
+        BadConfig{"text_for_number", "[model]\ndim = \"big\"\n", "dim"},
+        BadConfig{"real_for_integer", "[model]\nlayers = 2.5\n", "layers"},
+        BadConfig{"negative", "[model]\nlayers = -1\n", "layers"},
+        BadConfig{"zero_steps_batch", "[train]\nbatch = 0\n", "batch"},
+        BadConfig{"heads_do_not_divide", "[model]\nheads = 6\nkv_heads = 4\n", "kv_heads"},
+        BadConfig{"odd_head_dim", "[model]\nhead_dim = 15\n", "head_dim"},
+        BadConfig{"bad_variant",
+                  "[model]\nwiring = [\"value-residual\"]\n"
+                  "[model.wiring_args.value-residual]\nvariant = \"learnble\"\n",
+                  "learnable"},
+        BadConfig{"bad_precision", "[train]\nprecision = \"f16\"\n", "precision"},
+        BadConfig{"infinite_rate", "[train]\nlr = inf\n", "lr"},
+        BadConfig{"absurd_context", "[model]\ncontext = 1000000000000\n", "context"}),
+    [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST(CliBadSource, NamesWhatWasLookedFor) {
+  expect_refused(weft({"explain", "resfromer"}), "resformer");
+  expect_refused(weft({"explain", "/no/such/config.toml"}));
+  expect_refused(weft({"explain", "transformer", "--set", "model.dim"}), "--set");
+  expect_refused(weft({"explain", "transformer", "--set", "model.dmi=3"}), "\"dim\"");
+  expect_refused(weft({"eval", "/no/such/run", "--data", "x"}), "/no/such/run");
+  expect_refused(weft({"generate", "/tmp", "--prompt", "x"}));
+}
+
+TEST(CliBadData, MissingEmptyAndShort) {
+  const Scratch scratch;
+  const auto train = [&](const std::string& data) {
+    std::vector<std::string> args = {"train", "transformer", "--out", scratch / "run"};
+    for (const std::string& a : tiny_settings(data)) args.push_back(a);
+    return weft(args);
+  };
+  expect_refused(weft({"train", "transformer", "--out", scratch / "run"}), "train");
+  expect_refused(train(scratch / "missing.txt"), "missing.txt");
+  expect_refused(train(scratch.file("empty.txt", "")), "empty.txt");
+  expect_refused(train(scratch.file("short.txt", "too short")));
+  EXPECT_FALSE(std::filesystem::exists(scratch / "run/checkpoints"));
+}
+
+TEST(CliBadData, AbsurdSizesAreRefusedBeforeAllocation) {
+  const Scratch scratch;
+  std::vector<std::string> args = {"train", "transformer", "--out", scratch / "run"};
+  for (const std::string& a : tiny_settings(scratch.file("text.txt", prose(60)))) args.push_back(a);
+  args.insert(args.end(), {"--set", "model.dim=1000000", "--set", "model.ffn=4000000"});
+  expect_refused(weft(args), "memory");
+}
+
+class CliBadModel : public testing::Test {
+ protected:
+  void SetUp() override {
+    run_ = train_tiny(scratch_, "transformer");
+    weights_ = run_ + "/checkpoints/step-20/model.safetensors";
+    good_ = content(weights_);
+  }
+  Output evaluate() { return weft({"eval", run_, "--data", scratch_ / "text.txt"}); }
+  void overwrite(const std::string& bytes) {
+    std::ofstream(weights_, std::ios::binary | std::ios::trunc) << bytes;
+  }
+  static std::string with_header(const std::string& header, const std::string& data = "") {
+    const uint64_t n = header.size();
+    std::string bytes(8, '\0');
+    std::memcpy(bytes.data(), &n, 8);
+    return bytes + header + data;
+  }
+
+  Scratch scratch_;
+  std::string run_, weights_, good_;
+};
+
+TEST_F(CliBadModel, DamagedWeightsAreOneLine) {
+  ASSERT_EQ(evaluate().code, 0);
+  overwrite(good_.substr(0, good_.size() / 2));
+  expect_refused(evaluate(), "model.safetensors");
+  overwrite(good_.substr(0, 5));
+  expect_refused(evaluate(), "model.safetensors");
+  overwrite("");
+  expect_refused(evaluate(), "model.safetensors");
+  overwrite(std::string(8, '\xff') + good_.substr(8));
+  expect_refused(evaluate(), "model.safetensors");
+  overwrite(with_header("{" + std::string(100000, '[')));
+  expect_refused(evaluate(), "model.safetensors");
+  overwrite(with_header(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},)"
+                        R"("b":{"dtype":"F32","shape":[4],"data_offsets":[8,24]}})",
+                        std::string(24, '\0')));
+  expect_refused(evaluate(), "model.safetensors");
+  overwrite(with_header(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})",
+                        std::string(16, '\0')));
+  expect_refused(evaluate(), "model.safetensors");
+}
+
+TEST_F(CliBadModel, AnotherArchitectureIsRefused) {
+  const std::string config = run_ + "/checkpoints/step-20/config.json";
+  std::string json = content(config);
+  const size_t at = json.find("\"layers\": 2");
+  ASSERT_NE(at, std::string::npos) << json;
+  std::ofstream(config, std::ios::binary | std::ios::trunc)
+      << json.substr(0, at) + "\"layers\": 3" + json.substr(at + 11);
+  expect_refused(evaluate());
+  std::ofstream(config, std::ios::binary | std::ios::trunc) << "{";
+  expect_refused(evaluate(), "config.json");
+}
+
+TEST_F(CliBadModel, PromptsAndSamplingOptions) {
+  const auto ask = [&](std::vector<std::string> more) {
+    std::vector<std::string> args = {"generate", run_, "--tokens", "4"};
+    args.insert(args.end(), more.begin(), more.end());
+    return weft(args);
+  };
+  expect_refused(ask({"--prompt", ""}), "prompt");
+  expect_refused(ask({"--prompt", "\xff\xfe"}), "UTF-8");
+  expect_refused(ask({"--prompt", "x", "--temperature", "-1"}), "temperature");
+  expect_refused(ask({"--prompt", "x", "--temperature", "nan"}), "temperature");
+  expect_refused(ask({"--prompt", "x", "--top-p", "0"}), "top_p");
+  expect_refused(ask({"--prompt", "x", "--min-p", "2"}), "min_p");
+  expect_refused(ask({"--prompt", "x", "--top-k", "-3"}), "--top-k");
+  expect_refused(ask({"--prompt", "x", "--repetition-penalty", "0"}), "repetition_penalty");
+  expect_refused(ask({"--prompt", "x", "--precision", "int4"}), "--precision");
+  expect_refused(weft({"generate", run_, "--prompt", "x", "--tokens", "1000000000"}), "memory");
+}
+
+TEST_F(CliBadModel, TokensOfForward) {
+  const auto forward = [&](const Tensor& ids, const char* name = "tokens") {
+    const io::NamedTensor in[] = {{name, ids.view()}};
+    io::write_safetensors(scratch_ / "in.safetensors", in);
+    return weft({"forward", run_, "--tokens", scratch_ / "in.safetensors", "--out",
+                 scratch_ / "out.safetensors"});
+  };
+  Tensor ids(DType::i32, {1, 3});
+  EXPECT_EQ(forward(ids).code, 0);
+  std::filesystem::remove(scratch_ / "out.safetensors");
+  expect_refused(forward(ids, "ids"), "tokens");
+  expect_refused(forward(Tensor(DType::f32, {1, 3})), "tokens");
+  expect_refused(forward(Tensor(DType::i32, {3})), "tokens");
+  ids.as<int32_t>()[1] = 256;
+  expect_refused(forward(ids), "256");
+  ids.as<int32_t>()[1] = -1;
+  expect_refused(forward(ids), "-1");
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "out.safetensors"));
+}
+
+}  // namespace
+}  // namespace weft::system_test

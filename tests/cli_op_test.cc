@@ -1,0 +1,203 @@
+// weft op attention against the formulas, written out once more here.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "base/random.h"
+#include "cli_run.h"
+#include "io/safetensors.h"
+
+namespace weft::system_test {
+namespace {
+
+constexpr int64_t kB = 2, kT = 3, kS = 5, kH = 4, kKv = 2, kD = 6, kDv = 4;
+
+struct Problem {
+  Tensor q{DType::f64, {kB, kT, kH, kD}}, k{DType::f64, {kB, kS, kKv, kD}};
+  Tensor v{DType::f64, {kB, kS, kKv, kDv}}, d_o{DType::f64, {kB, kT, kH, kDv}};
+  Tensor d_rem{DType::f64, {kB, kT, kH}};
+
+  Problem() {
+    int name = 0;
+    for (Tensor* t : {&q, &k, &v, &d_o, &d_rem}) {
+      const Random random(4, "cli_op_test." + std::to_string(name++));
+      for (int64_t i = 0; i < t->numel(); ++i) {
+        t->as<double>()[i] = random.normal(static_cast<uint64_t>(i));
+      }
+    }
+  }
+};
+
+/// Weights of the visible keys, nearest first, and what is left over.
+using Weigh = std::function<double(std::vector<double>& scores)>;
+
+double softmax(std::vector<double>& z) {
+  double sum = 0;
+  for (double& x : z) sum += x = std::exp(x);
+  for (double& x : z) x /= sum;
+  return 0;
+}
+
+double stick(std::vector<double>& z) {
+  double left = 1;
+  for (double& x : z) {
+    const double gate = 1 / (1 + std::exp(-x));
+    x = gate * left;
+    left *= 1 - gate;
+  }
+  return left;
+}
+
+struct Result {
+  Tensor o{DType::f64, {kB, kT, kH, kDv}}, rem{DType::f64, {kB, kT, kH}};
+};
+
+Result formula(const Problem& p, const Weigh& weigh, bool strict) {
+  Result r;
+  for (int64_t b = 0; b < kB; ++b) {
+    for (int64_t h = 0; h < kH; ++h) {
+      const int64_t g = h / (kH / kKv);
+      for (int64_t t = 0; t < kT; ++t) {
+        const int64_t last = kS - kT + t - (strict ? 1 : 0);
+        std::vector<double> w;
+        for (int64_t j = last; j >= 0; --j) {
+          double z = 0;
+          for (int64_t d = 0; d < kD; ++d) {
+            z += p.q.as<double>()[((b * kT + t) * kH + h) * kD + d] *
+                 p.k.as<double>()[((b * kS + j) * kKv + g) * kD + d];
+          }
+          w.push_back(z / std::sqrt(double(kD)));
+        }
+        r.rem.as<double>()[(b * kT + t) * kH + h] = weigh(w);
+        for (int64_t j = last; j >= 0; --j) {
+          for (int64_t d = 0; d < kDv; ++d) {
+            r.o.as<double>()[((b * kT + t) * kH + h) * kDv + d] +=
+                w[static_cast<size_t>(last - j)] *
+                p.v.as<double>()[((b * kS + j) * kKv + g) * kDv + d];
+          }
+        }
+      }
+    }
+  }
+  return r;
+}
+
+/// What `do` and `drem` make a scalar of.
+double scalar(const Problem& p, const Weigh& weigh, bool strict) {
+  const Result r = formula(p, weigh, strict);
+  double sum = 0;
+  for (int64_t i = 0; i < r.o.numel(); ++i) sum += r.o.as<double>()[i] * p.d_o.as<double>()[i];
+  for (int64_t i = 0; i < r.rem.numel(); ++i) {
+    sum += r.rem.as<double>()[i] * p.d_rem.as<double>()[i];
+  }
+  return sum;
+}
+
+void expect_near(const Tensor& got, const Tensor& want, double limit, const std::string& what) {
+  ASSERT_EQ(got.shape(), want.shape()) << what;
+  for (int64_t i = 0; i < want.numel(); ++i) {
+    EXPECT_NEAR(get(got.view(), i), get(want.view(), i), limit) << what << " " << i;
+  }
+}
+
+/// Runs the program in `type`; checks o, rem and the gradients of q, k, v.
+void check(const std::vector<std::string>& settings, const Weigh& weigh, bool strict, bool rem,
+           DType type, double limit) {
+  const Scratch scratch;
+  Problem p;
+  if (!rem) std::fill_n(p.d_rem.as<double>(), p.d_rem.numel(), 0.0);
+  std::vector<Tensor> in;
+  for (const Tensor* t : {&p.q, &p.k, &p.v, &p.d_o}) in.push_back(convert(t->view(), type));
+  const DType wide = type == DType::f64 ? DType::f64 : DType::f32;
+  in.push_back(convert(p.d_rem.view(), wide));
+  std::vector<io::NamedTensor> named = {
+      {"q", in[0].view()}, {"k", in[1].view()}, {"v", in[2].view()}, {"do", in[3].view()}};
+  if (rem) named.push_back({"drem", in[4].view()});
+  io::write_safetensors(scratch / "in", named);
+  std::vector<std::string> args = {"op",           "attention", "--in",
+                                   scratch / "in", "--out",     scratch / "out"};
+  for (const std::string& s : settings) args.insert(args.end(), {"--set", s});
+  const Output got = weft(args);
+  ASSERT_EQ(got.code, 0) << got.err;
+  const io::SafeTensors out = io::SafeTensors::open(scratch / "out");
+  const Result want = formula(p, weigh, strict);
+  expect_near(out.load("o"), want.o, limit, "o");
+  EXPECT_EQ(out.load("o").dtype(), type);
+  EXPECT_EQ(out.find("rem") != nullptr, rem);
+  if (rem) expect_near(out.load("rem"), want.rem, limit, "rem");
+  const char* names[] = {"dq", "dk", "dv"};
+  Tensor* inputs[] = {&p.q, &p.k, &p.v};
+  for (size_t n = 0; n < 3; ++n) {
+    Tensor difference(DType::f64, inputs[n]->shape());
+    for (int64_t i = 0; i < difference.numel(); ++i) {
+      double& x = inputs[n]->as<double>()[i];
+      const double before = x, step = 1e-5;
+      x = before + step;
+      const double up = scalar(p, weigh, strict);
+      x = before - step;
+      const double down = scalar(p, weigh, strict);
+      x = before;
+      difference.as<double>()[i] = (up - down) / (2 * step);
+    }
+    expect_near(out.load(names[n]), difference, std::max(limit, 1e-8), names[n]);
+  }
+}
+
+TEST(CliOp, Softmax) {
+  check({}, softmax, false, false, DType::f64, 1e-12);
+  check({"mechanism=softmax"}, softmax, false, false, DType::f32, 1e-5);
+}
+
+TEST(CliOp, StickBreaking) {
+  check({"mechanism=stick-breaking"}, stick, true, true, DType::f64, 1e-12);
+  check({"mechanism=stick-breaking", "inclusive=true"}, stick, false, true, DType::f32, 1e-5);
+}
+
+TEST(CliOp, Bf16) {
+  check({}, softmax, false, false, DType::bf16, 6e-2);
+}
+
+TEST(CliOp, RefusesWhatDoesNotFit) {
+  const Scratch scratch;
+  Tensor q(DType::f32, {1, 4, 2, 8}), k(DType::f32, {1, 4, 2, 8}),
+      v = Tensor(DType::f32, {1, 4, 2, 8});
+  const auto run = [&](std::vector<std::string> more = {}) {
+    const io::NamedTensor in[] = {{"q", q.view()}, {"k", k.view()}, {"v", v.view()}};
+    io::write_safetensors(scratch / "in", in);
+    std::vector<std::string> args = {"op",           "attention", "--in",
+                                     scratch / "in", "--out",     scratch / "out"};
+    args.insert(args.end(), more.begin(), more.end());
+    return weft(args);
+  };
+  EXPECT_EQ(run().code, 0);
+  EXPECT_EQ(run({"--kernel", "ref"}).code, 0);
+  EXPECT_EQ(run({"--set", "position=rope", "--set", "theta=500"}).code, 0);
+  EXPECT_EQ(run({"--set", "position=alibi", "--set", "window=2"}).code, 0);
+  EXPECT_EQ(run({"--set", "mechanism=stick-breaking", "--set", "head_norm=group"}).code, 0);
+  std::filesystem::remove(scratch / "out");
+  expect_refused(run({"--kernel", "fastest"}), "--kernel");
+  expect_refused(run({"--set", "mechanism=sofmax"}), "softmax");
+  expect_refused(run({"--set", "windw=3"}), "\"window\"");
+  expect_refused(run({"--set", "inclusive=true"}), "inclusive");
+  expect_refused(run({"--set", "mechanism=stick-breaking", "--set", "remainder=learned"}), "w");
+  expect_refused(run({"--set", "scale=-1"}), "scale");
+  k = Tensor(DType::f32, {1, 3, 2, 8});
+  expect_refused(run(), "k");
+  k = Tensor(DType::f32, {1, 4, 2, 7});
+  expect_refused(run(), "k");
+  k = Tensor(DType::f32, {2, 4, 2, 8});
+  expect_refused(run(), "k");
+  k = Tensor(DType::bf16, {1, 4, 2, 8});
+  expect_refused(run(), "k");
+  k = Tensor(DType::f32, {1, 4, 3, 8});
+  expect_refused(run(), "k");
+  k = Tensor(DType::f32, {4, 2, 8});
+  expect_refused(run(), "k");
+  EXPECT_FALSE(std::filesystem::exists(scratch / "out"));
+  expect_refused(weft({"op", "attention", "--in", "/no/such", "--out", scratch / "out"}),
+                 "/no/such");
+}
+
+}  // namespace
+}  // namespace weft::system_test

@@ -1,0 +1,119 @@
+// The command line: help, versions, mistakes in the call.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli_run.h"
+#include "io/json.h"
+
+namespace weft::system_test {
+namespace {
+
+TEST(Cli, VersionAndHelpGoToStdout) {
+  const Output version = weft({"--version"});
+  EXPECT_EQ(version.code, 0);
+  EXPECT_EQ(version.out.rfind("weft 0.", 0), 0u) << version.out;
+  EXPECT_EQ(version.err, "");
+  const Output help = weft({"--help"});
+  EXPECT_EQ(help.code, 0);
+  for (const char* verb : {"train", "eval", "generate", "explain", "op", "forward", "check",
+                           "designs", "kernels", "bench"}) {
+    EXPECT_NE(help.out.find(verb), std::string::npos) << verb;
+    const Output one = weft({verb, "--help"});
+    EXPECT_EQ(one.code, 0) << verb;
+    EXPECT_NE(one.out.find("--threads"), std::string::npos) << verb;
+  }
+}
+
+TEST(Cli, UnknownVerbsAreRefusedWithTheNearest) {
+  expect_refused(weft({}), "a verb");
+  expect_refused(weft({"trian"}), "\"train\"");
+  expect_refused(weft({"generat", "x"}), "\"generate\"");
+  for (const char* later : {"import", "export", "serve", "tokenizer", "analyze", "compare"}) {
+    expect_refused(weft({later}), "a verb");
+  }
+  expect_refused(weft({"--frobnicate"}));
+}
+
+TEST(Cli, UnknownFlagsAreRefusedWithTheNearest) {
+  expect_refused(weft({"generate", "x", "--promt", "y"}), "\"--prompt\"");
+  expect_refused(weft({"eval", "x", "--data", "y", "--length=3"}), "\"--lengths\"");
+  expect_refused(weft({"designs", "surplus"}), "surplus");
+  expect_refused(weft({"train", "transformer", "--json", "--out", "x"}), "--json");
+}
+
+TEST(Cli, RequiredArgumentsAndValues) {
+  expect_refused(weft({"eval"}), "MODEL");
+  expect_refused(weft({"eval", "x"}), "--data");
+  expect_refused(weft({"generate", "x"}), "--prompt");
+  expect_refused(weft({"generate", "x", "--prompt"}));
+  expect_refused(weft({"train", "--out", "x"}), "--resume");
+  expect_refused(weft({"train", "transformer"}), "--out");
+  expect_refused(weft({"op", "--in", "a", "--out", "b"}), "OP");
+  expect_refused(weft({"op", "softmax", "--in", "a", "--out", "b"}), "attention");
+  expect_refused(weft({"bench", "gem"}), "\"gemm\"");
+}
+
+TEST(Cli, ThreadsAreChecked) {
+  for (const char* bad : {"0", "-1", "100000", "two", "1.5", ""}) {
+    expect_refused(weft({"designs", "--threads", bad}), "--threads");
+  }
+  EXPECT_EQ(weft({"designs", "--threads", "1"}).code, 0);
+}
+
+TEST(Cli, DesignsAreOneLineEach) {
+  const Output text = weft({"designs"});
+  EXPECT_EQ(text.code, 0);
+  EXPECT_EQ(text.err, "");
+  const Output got = weft({"designs", "--json"});
+  const nlohmann::json json = io::parse_json(got.out, "designs");
+  const auto lines = std::count(text.out.begin(), text.out.end(), '\n');
+  EXPECT_EQ(static_cast<size_t>(lines), json["designs"].size() + 1);
+  for (const char* name : {"transformer", "gqa", "mqa", "resformer", "svformer", "sla", "skipv1",
+                           "stick-breaking", "alibi", "nope"}) {
+    EXPECT_NE(got.out.find("\"" + std::string(name) + "\""), std::string::npos) << name;
+  }
+}
+
+TEST(Cli, ExplainEveryDesign) {
+  const nlohmann::json list = io::parse_json(weft({"designs", "--json"}).out, "designs");
+  for (const nlohmann::json& design : list["designs"]) {
+    const std::string name = design["name"];
+    const Output got = weft({"explain", name, "--json", "--set", "model.context=64"});
+    ASSERT_EQ(got.code, 0) << name << got.err;
+    const nlohmann::json json = io::parse_json(got.out, name);
+    EXPECT_GT(json["parameters"]["total"].get<int64_t>(), 1'000'000) << name;
+    EXPECT_GT(json["kv_cache"]["bytes_per_token"].get<int64_t>() +
+                  json["kv_cache"]["fixed_bytes"].get<int64_t>(),
+              0)
+        << name;
+    EXPECT_GT(json["flops_per_token"].get<double>(), 1e7) << name;
+    EXPECT_GT(json["memory"]["peak_bytes"].get<int64_t>(), 1 << 20) << name;
+  }
+}
+
+TEST(Cli, ExplainCountsTheTransformer) {
+  const nlohmann::json json =
+      io::parse_json(weft({"explain", "transformer", "--json"}).out, "json");
+  const int64_t layer = 4 * 384 * 384 + 3 * 384 * 1024 + 2 * 384;
+  EXPECT_EQ(json["parameters"]["total"], 6 * layer + 384 + 2 * 256 * 384);
+  EXPECT_EQ(json["kv_cache"]["bytes_per_token"], 2 * 6 * 384 * 4);
+  EXPECT_EQ(json["kv_cache"]["fixed_bytes"], 0);
+  EXPECT_EQ(json["flops_per_token"], 6. * (6 * layer + 384 + 256 * 384) + 6. * 6 * 384 * 512);
+  const Output text = weft({"explain", "resformer"});
+  EXPECT_EQ(text.code, 0);
+  EXPECT_NE(text.out.find("parameters"), std::string::npos);
+}
+
+TEST(Cli, AClosedStdoutIsOneLineAndExitOne) {
+  const Scratch scratch;
+  const std::string command =
+      std::string("'") + WEFT_BINARY + "' designs > /dev/full 2> '" + (scratch / "err") + "'";
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  const std::string err = content(scratch / "err");
+  EXPECT_EQ(std::count(err.begin(), err.end(), '\n'), 1) << err;
+}
+
+}  // namespace
+}  // namespace weft::system_test
