@@ -57,7 +57,7 @@ TEST(CliBadSource, NamesWhatWasLookedFor) {
   expect_refused(weft({"explain", "resfromer"}), "resformer");
   expect_refused(weft({"explain", "/no/such/config.toml"}));
   expect_refused(weft({"explain", "transformer", "--set", "model.dim"}), "--set");
-  expect_refused(weft({"explain", "transformer", "--set", "model.dmi=3"}), "\"dim\"");
+  expect_refused(weft({"explain", "transformer", "--set", "model.dimm=3"}), "\"dim\"");
   expect_refused(weft({"eval", "/no/such/run", "--data", "x"}), "/no/such/run");
   expect_refused(weft({"generate", "/tmp", "--prompt", "x"}));
 }

@@ -55,8 +55,10 @@ inline std::string content(const std::string& path) {
   return s.str();
 }
 
-/// Starts `weft` with these arguments; stdout and stderr go to files of `scratch`.
-inline pid_t start_weft(const std::vector<std::string>& args, const Scratch& scratch) {
+/// Starts `weft` with these arguments; stdout and stderr go to files of `scratch`, or stderr to the
+/// descriptor `terminal`.
+inline pid_t start_weft(const std::vector<std::string>& args, const Scratch& scratch,
+                        int terminal = -1) {
   std::vector<char*> argv = {const_cast<char*>(WEFT_BINARY)};
   for (const std::string& a : args) argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
@@ -65,7 +67,11 @@ inline pid_t start_weft(const std::vector<std::string>& args, const Scratch& scr
   const int flags = O_WRONLY | O_CREAT | O_TRUNC;
   posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&files, 1, (scratch / "stdout").c_str(), flags, 0600);
-  posix_spawn_file_actions_addopen(&files, 2, (scratch / "stderr").c_str(), flags, 0600);
+  if (terminal >= 0) {
+    posix_spawn_file_actions_adddup2(&files, terminal, 2);
+  } else {
+    posix_spawn_file_actions_addopen(&files, 2, (scratch / "stderr").c_str(), flags, 0600);
+  }
   pid_t pid = -1;
   const int failed = posix_spawn(&pid, WEFT_BINARY, &files, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&files);
