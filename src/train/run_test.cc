@@ -2,8 +2,10 @@
 #include "train/run.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -205,6 +207,46 @@ TEST(Run, RefusesBeforeItTouchesTheFolder) {
           {"model.dim=1048576", "model.head_dim=16", "model.ffn=4194304"});
   refused(ErrorCode::config, "memory",
           {"model.layers=1024", "model.ffn=1048576", "model.dim=8192"});
+}
+
+// Files of at most `bytes` while it lives: writing more fails as on a full disk.
+class SmallFiles {
+ public:
+  explicit SmallFiles(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit small{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~SmallFiles() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  SmallFiles(const SmallFiles&) = delete;
+  SmallFiles& operator=(const SmallFiles&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST(Run, LosesNothingWhenTheDiskIsFull) {
+  const Scene scene;
+  run_training(scene.request("whole"));
+  scene.train_until("run", 5);
+  const fs::path run = scene.folder / "run";
+  const std::string weights = bytes_of(run / "latest" / "model.safetensors");
+  {
+    const SmallFiles no_checkpoint(8 << 10);
+    expect_error(ErrorCode::runtime, "safetensors", [&] { scene.train_until("run", 1000); });
+  }
+  {
+    const SmallFiles no_metrics(fs::file_size(run / "config.toml") + 400);
+    expect_error(ErrorCode::runtime, "metrics.jsonl", [&] { scene.train_until("run", 1000); });
+  }
+  EXPECT_EQ(find_checkpoint(run), step_folder(run, 5));
+  EXPECT_EQ(bytes_of(run / "latest" / "model.safetensors"), weights);
+  scene.train_until("run", 1000);
+  expect_same_end(run, scene.folder / "whole", 12);
 }
 
 TEST(Run, SaysWhereItCannotWrite) {
