@@ -310,6 +310,10 @@ OpPlan Attention::plan(std::span<const TensorDesc> in, const PlanContext& contex
       spec_.q.front().input >= static_cast<int>(in.size())) {
     refuse("the input that q refers to", count(in.size()) + " inputs");
   }
+  if (context.training && !spec_.k_past.empty()) {
+    refuse("training without caches (a cache takes no gradient)", "a plan for training with them",
+           "run the whole sequence as fresh keys");
+  }
   type_ = in[static_cast<size_t>(spec_.q.front().input)].dtype;
   OpPlan plan;
   const auto& kernel =

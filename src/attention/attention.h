@@ -51,7 +51,7 @@ struct AttentionSpec {
 };
 
 /// The attention op of the spec. Throws Error(config) where the spec contradicts itself; shapes are
-/// checked by plan(). Backward needs a run without past.
+/// checked by plan(), which also refuses training with caches: they take no gradient.
 std::unique_ptr<Op> make_attention(const AttentionSpec& spec,
                                    const MechanismRegistry& registry = MechanismRegistry());
 

@@ -11,27 +11,9 @@
 namespace weft::test {
 namespace {
 
-AttentionSpec spec_of(const Case& c) {
-  AttentionSpec s;
-  s.heads = c.heads;
-  s.kv_heads = c.kv_heads;
-  s.head_dim = c.head_dim;
-  s.value_dim = c.value_dim;
-  s.scale = c.scale;
-  s.window = c.window;
-  s.mechanism = c.mechanism;
-  s.slopes = c.slopes;
-  const MechanismRegistry registry;
-  const MechanismInfo& info = registry.find(c.mechanism);
-  s.args = Args(c.mechanism, info.args, c.args);
-  s.return_remainder = !info.traits.normalised;
-  if (info.settings(s.args).remainder == Remainder::learned) s.remainder = 3;
-  for (int64_t h = 0; h < c.heads; ++h) s.q.push_back({0, h * c.head_dim});
-  for (int64_t h = 0; h < c.kv_heads; ++h) {
-    s.k.push_back({1, h * c.head_dim});
-    s.v.push_back({2, h * c.value_dim});
-  }
-  return s;
+const MechanismRegistry& mechanisms(const Case& c) {
+  static const MechanismRegistry library;
+  return c.registry == nullptr ? library : *c.registry;
 }
 
 Tensor poisoned(const TensorDesc& desc) {
@@ -80,6 +62,28 @@ PlanContext context_of(const Case& c, int64_t time) {
 
 }  // namespace
 
+AttentionSpec spec_of(const Case& c) {
+  AttentionSpec s;
+  s.heads = c.heads;
+  s.kv_heads = c.kv_heads;
+  s.head_dim = c.head_dim;
+  s.value_dim = c.value_dim;
+  s.scale = c.scale;
+  s.window = c.window;
+  s.mechanism = c.mechanism;
+  s.slopes = c.slopes;
+  const MechanismInfo& info = mechanisms(c).find(c.mechanism);
+  s.args = Args(c.mechanism, info.args, c.args);
+  s.return_remainder = !info.traits.normalised;
+  if (info.settings(s.args).remainder == Remainder::learned) s.remainder = 3;
+  for (int64_t h = 0; h < c.heads; ++h) s.q.push_back({0, h * c.head_dim});
+  for (int64_t h = 0; h < c.kv_heads; ++h) {
+    s.k.push_back({1, (c.k_from.empty() ? h : c.k_from[size_t(h)]) * c.head_dim});
+    s.v.push_back({2, (c.v_from.empty() ? h : c.v_from[size_t(h)]) * c.value_dim});
+  }
+  return s;
+}
+
 Values random_values(const Case& c, uint64_t seed) {
   const auto draw = [&](const char* name, int64_t n) {
     const Random random(seed, name);
@@ -101,7 +105,7 @@ Values random_values(const Case& c, uint64_t seed) {
 Outcome attend(const Case& c, const Values& x) {
   constexpr int64_t kSpare = 3;  // rows planned and not present
   const AttentionSpec spec = spec_of(c);
-  const auto op = make_attention(spec);
+  const auto op = make_attention(spec, mechanisms(c));
   PlanContext context = context_of(c, c.time + kSpare);
   context.training = true;
   const int64_t rows = context.rows(), present = c.batch * c.time;
@@ -143,63 +147,88 @@ Outcome attend(const Case& c, const Values& x) {
   return r;
 }
 
-Outcome attend_in_chunks(const Case& c, const Values& x, const std::vector<int64_t>& chunks,
-                         int64_t capacity) {
-  AttentionSpec spec = spec_of(c);
-  const int64_t length = c.time, cap = capacity > 0 ? capacity : length;
-  const int cached = spec.remainder >= 0 ? 4 : 3;  // inputs cached, cached + 1: k and v
-  for (int64_t h = 0; h < c.kv_heads; ++h) {
-    spec.k_past.push_back({cached, h});
-    spec.v_past.push_back({cached + 1, h});
+namespace {
+
+/// A cache and the heads [begin, end) of the fresh keys (input 1) or values (input 2) it holds.
+struct Cache {
+  int input;
+  int64_t begin, end, head_dim;
+  Tensor tensor;
+
+  void append(const Tensor& fresh, const PlanContext& context, const RunArgs& run) const {
+    CacheAppendSpec spec{head_dim, {}};
+    for (int64_t h = begin; h < end; ++h) spec.heads.push_back({0, h * head_dim});
+    const auto op = make_cache_append(spec);
+    const TensorDesc descs[] = {fresh.desc(), tensor.desc()};
+    op->plan(descs, context);
+    void* const memory[] = {fresh.data(), tensor.data()};
+    op->forward({context.runtime, run, memory, {}, {}, {}, {}, {}, nullptr});
   }
-  const Tensor k_cache = poisoned({c.type, Shape{c.batch, c.kv_heads, cap, c.head_dim}});
-  const Tensor v_cache = poisoned({c.type, Shape{c.batch, c.kv_heads, cap, c.value_dim}});
+};
+
+std::vector<Cache> make_caches(const Case& c, std::vector<int64_t> capacities) {
+  std::vector<Cache> caches;
+  const bool apart = capacities.size() > 1;
+  if (capacities.empty()) capacities = {c.time};
+  for (const int input : {1, 2}) {
+    const int64_t dim = input == 1 ? c.head_dim : c.value_dim, heads = apart ? 1 : c.kv_heads;
+    for (int64_t h = 0; h < c.kv_heads; h += heads) {
+      const int64_t positions = capacities[apart ? caches.size() : 0];
+      caches.push_back(
+          {input, h, h + heads, dim, poisoned({c.type, Shape{c.batch, heads, positions, dim}})});
+    }
+  }
+  return caches;
+}
+
+}  // namespace
+
+Outcome attend_in_chunks(const Case& c, const Values& x, const std::vector<int64_t>& chunks,
+                         std::vector<int64_t> capacities) {
+  AttentionSpec spec = spec_of(c);
+  const std::vector<Cache> caches = make_caches(c, std::move(capacities));
+  int input = spec.remainder >= 0 ? 4 : 3;
+  for (const Cache& cache : caches) {
+    auto& past = cache.input == 1 ? spec.k_past : spec.v_past;
+    for (int64_t h = cache.begin; h < cache.end; ++h) past.push_back({input, h - cache.begin});
+    ++input;
+  }
   const DType wide = c.type == DType::f64 ? DType::f64 : DType::f32;
+  const int64_t widths[] = {c.heads * c.head_dim, c.kv_heads * c.head_dim,
+                            c.kv_heads * c.value_dim};
+  const Array* arrays[] = {&x.q, &x.k, &x.v};
   Outcome r;
-  int64_t past = 0;
+  RunArgs run;
   for (const int64_t time : chunks) {
-    const auto op = make_attention(spec);
+    const auto op = make_attention(spec, mechanisms(c));
     PlanContext context = context_of(c, time);
-    context.context = length;
-    std::vector<TensorDesc> descs;
-    const int64_t widths[] = {c.heads * c.head_dim, c.kv_heads * c.head_dim,
-                              c.kv_heads * c.value_dim};
+    context.context = c.time;
     std::vector<Tensor> fresh;
-    const Array* arrays[] = {&x.q, &x.k, &x.v};
-    for (int i = 0; i < 3; ++i) fresh.push_back(filled(c.type, time, widths[i], *arrays[i], past));
+    for (size_t i = 0; i < 3; ++i) {
+      fresh.push_back(filled(c.type, time, widths[i], *arrays[i], run.past));
+    }
     if (spec.remainder >= 0) fresh.push_back(filled(wide, c.heads, c.value_dim, x.w));
-    descs = descs_of(fresh);
-    descs.push_back(k_cache.desc());
-    descs.push_back(v_cache.desc());
+    std::vector<TensorDesc> descs = descs_of(fresh);
+    auto in = pointers(fresh);
+    for (const Cache& cache : caches) {
+      descs.push_back(cache.tensor.desc());
+      in.push_back(cache.tensor.data());
+    }
     const OpPlan plan = op->plan(descs, context);
     const std::vector<Tensor> out = poisoned_all(plan.outputs);
-    auto in = pointers(fresh);
-    in.push_back(k_cache.data());
-    in.push_back(v_cache.data());
     const auto po = pointers(out);
-    RunArgs run;
     run.time = time;
-    run.past = past;
     Buffer scratch(plan.forward_scratch);
     poison(scratch.data(), scratch.size());
     op->forward({context.runtime, run, in, po, {}, {}, {}, {}, scratch.data()});
-    for (int which : {1, 2}) {  // keys, values
-      CacheAppendSpec append{which == 1 ? c.head_dim : c.value_dim, {}};
-      for (int64_t h = 0; h < c.kv_heads; ++h) append.heads.push_back({0, h * append.head_dim});
-      const auto write = make_cache_append(append);
-      const Tensor& cache = which == 1 ? k_cache : v_cache;
-      const TensorDesc both[] = {fresh[size_t(which)].desc(), cache.desc()};
-      write->plan(both, context);
-      void* const memory[] = {fresh[size_t(which)].data(), cache.data()};
-      write->forward({context.runtime, run, memory, {}, {}, {}, {}, {}, nullptr});
-    }
+    for (const Cache& cache : caches) cache.append(fresh[size_t(cache.input)], context, run);
     const Array o = read(out[0], time);
     r.o.insert(r.o.end(), o.begin(), o.end());
     if (spec.return_remainder) {
       const Array rem = read(out[1], time);
       r.rem.insert(r.rem.end(), rem.begin(), rem.end());
     }
-    past += time;
+    run.past += time;
   }
   return r;
 }

@@ -18,9 +18,13 @@ struct Case {
   double scale = 0;
   std::vector<double> slopes = {};
   std::vector<int32_t> first_key = {};  ///< [batch, time] or empty
+  /// [kv_heads]: which of the heads of x.k or x.v each reads; empty: its own. What nobody reads
+  /// gets no gradient: NaN.
+  std::vector<int64_t> k_from = {}, v_from = {};
   DType type = DType::f32;
   std::string kernel = {};  ///< empty: the fastest
   int threads = 1;
+  const MechanismRegistry* registry = nullptr;  ///< null: that of the library
 };
 
 using Array = std::vector<double>;
@@ -38,9 +42,13 @@ struct Outcome {
 Values random_values(const Case& c, uint64_t seed = 1);
 /// Forward and backward; outputs, scratch and gradients start as NaN, with rows to spare.
 Outcome attend(const Case& c, const Values& x);
-/// Forward only, chunk after chunk, over a cache of `capacity` positions (0: all).
+/// Forward only, chunk after chunk. `capacities`: none, caches that hold every position; one, the
+/// number of positions of the two caches; 2 * kv_heads, every head has caches of its own, first
+/// those of the keys.
 Outcome attend_in_chunks(const Case& c, const Values& x, const std::vector<int64_t>& chunks,
-                         int64_t capacity = 0);
+                         std::vector<int64_t> capacities = {});
+/// What attend() runs.
+AttentionSpec spec_of(const Case& c);
 /// The larger of relative L2 and relative maximum error; infinite where sizes differ or a NaN is.
 double error(const Array& got, const Array& want);
 /// Rows [begin, end) of an array of `rows` equal rows.
