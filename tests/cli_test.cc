@@ -54,6 +54,11 @@ TEST(Cli, RequiredArgumentsAndValues) {
   expect_refused(weft({"bench", "gem"}), "\"gemm\"");
 }
 
+TEST(Cli, AnArgumentMayBeCalledLikeAVerb) {
+  expect_refused(weft({"explain", "train"}), "[train]");
+  expect_refused(weft({"eval", "bench", "--data", "train", "eval"}), "bench");
+}
+
 TEST(Cli, ThreadsAreChecked) {
   for (const char* bad : {"0", "-1", "100000", "two", "1.5", ""}) {
     expect_refused(weft({"designs", "--threads", bad}), "--threads");

@@ -24,7 +24,7 @@ struct Peaks {
 struct BenchResult {
   std::string name;
   double seconds = 0;  ///< median of the runs
-  double spread = 0;   ///< (slowest - fastest) / median
+  double spread = 0;   ///< (third quartile - first quartile) / median
   int runs = 0;
   std::optional<double> gflops, percent_of_peak, tokens_per_second, mfu;
   std::string note = {};
@@ -39,7 +39,7 @@ struct BenchContext {
 };
 
 struct Timing {
-  double median = 0, spread = 0;
+  double median = 0, spread = 0;  ///< seconds; interquartile range / median
   int runs = 0;
 };
 /// Runs f once unmeasured (unless `cold`), then until `seconds` are over, at least `least` times.

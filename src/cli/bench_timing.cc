@@ -19,7 +19,8 @@ Timing time_runs(const std::function<void()>& f, double seconds, int least, bool
   }
   std::sort(times.begin(), times.end());
   const double median = times[times.size() / 2];
-  return {median, (times.back() - times.front()) / median, static_cast<int>(times.size())};
+  const double range = times[times.size() * 3 / 4] - times[times.size() / 4];
+  return {median, range / median, static_cast<int>(times.size())};
 }
 
 BenchResult timed(std::string name, const Timing& timing, double flops, double peak_gflops) {

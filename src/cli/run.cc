@@ -71,6 +71,8 @@ int dispatch(int argc, const char* const* argv, const Console& console) {
   CLI::App root("Transformer language models whose attention reaches across tokens and layers");
   root.name("weft");
   root.allow_extras();
+  root.require_subcommand(0, 1);  // "train" in `weft bench train` is an argument
+  root.require_subcommand(0, 1);  // so that "bench train" does not name a second verb
   root.set_version_flag("--version", std::string("weft ") + kVersion);
   CommonFlags common;
   const std::vector<Entry> entries = declare(root, common);
