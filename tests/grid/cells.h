@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@ struct Cell {
   std::string name;  ///< "stick-breaking.inclusive-true.none.skip-kv.gqa", letters that ctest likes
   ModelConfig config;
 };
+inline void PrintTo(const Cell& cell, std::ostream* out) {
+  *out << cell.name;
+}
 
 /// Sizes of every cell: batch 2, 9 tokens, 4 layers of 4 heads of 4 channels.
 inline constexpr int64_t kBatch = 2, kTime = 9;

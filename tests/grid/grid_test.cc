@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "grid/cells.h"
 #include "grid/runner.h"
+#include "grid/stack.h"
 #include "model/wirings/registry.h"
 
 namespace weft::grid {
@@ -198,24 +199,12 @@ const std::map<std::string, std::vector<std::map<std::string, Arg>>> kNeutral = 
 TEST(Neutral, SettingsAreBitwisePlain) {
   const WiringRegistry registry;
   for (const WiringInfo& w : registry.all()) {
-    const auto entry = kNeutral.find(std::string(w.name));
-    ASSERT_NE(entry, kNeutral.end()) << w.name << " has no neutral setting in this test";
+    const std::string name(w.name);
+    const auto entry = kNeutral.find(name);
+    ASSERT_NE(entry, kNeutral.end()) << name << " has no neutral setting in this test";
     for (const auto& args : entry->second) {
-      const ModelConfig plain = plain_config(2);
-      const ModelConfig neutral = with_wiring(plain, std::string(w.name), args);
-      const Layout a = derive_layout(plain), b = derive_layout(neutral);
-      Parameters p = random_parameters(plain, a, DType::f32);
-      Parameters q = random_parameters(neutral, b, DType::f32);
-      ASSERT_EQ(p.count(), q.count()) << w.name;
-      const RunnerOptions options{.mode = Mode::train, .dtype = DType::f32};
-      Runner r(plain, a, p, options), s(neutral, b, q, options);
-      const auto tokens = random_tokens(plain, kBatch * kTime, "tokens");
-      r.run(tokens, kTime);
-      s.run(tokens, kTime);
-      EXPECT_EQ(r.loss(), s.loss()) << w.name;
-      for (int i = 0; i < p.count(); ++i) {
-        EXPECT_TRUE(same_bits(r.gradient(i).view(), s.gradient(i).view())) << w.name;
-      }
+      SCOPED_TRACE(name);
+      expect_same_bits(with_wiring(plain_config(2), name, args), plain_config(2));
     }
   }
 }

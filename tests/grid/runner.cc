@@ -6,16 +6,17 @@
 
 namespace weft::grid {
 
-Parameters random_parameters(const ModelConfig& config, const Layout& layout, DType dtype) {
+Parameters random_parameters(const ModelConfig& config, const Layout& layout, DType dtype,
+                             const Axes& axes) {
   const DType master = dtype == DType::f64 ? DType::f64 : DType::f32;
-  Parameters p(parameter_list(config, layout), master,
+  Parameters p(parameter_list(config, layout, axes), master,
                dtype == DType::bf16 ? WeightCopies::master_and_bf16 : WeightCopies::master);
   for (int i = 0; i < p.count(); ++i) {
     const Random random(7, p.spec(i).name);
     const bool matrix = Parameters::is_matrix(p.spec(i));
     Tensor t(DType::f64, p.spec(i).shape);
     for (int64_t e = 0; e < t.numel(); ++e) {
-      const double noise = random.normal(static_cast<uint64_t>(e));
+      const double noise = random.normal(static_cast<uint64_t>(p.spec(i).full_element(e)));
       // Rounded to float, so that f64 and f32 programs have the same weights.
       const double x =
           matrix ? 0.3 * noise : (p.spec(i).init == Init::ones ? 1 : 0.4) + 0.2 * noise;
@@ -46,7 +47,8 @@ Runner::Runner(const ModelConfig& config, const Layout& layout, Parameters& para
                     .time = options.time,
                     .context = options.mode == Mode::generate ? config.context : 0,
                     .recompute = options.recompute,
-                    .runtime = {options.threads, best_isa(), {}}})),
+                    .runtime = {options.threads, best_isa(), {}}},
+                   options.axes)),
       tokens_(static_cast<size_t>(kBatch * options.time)),
       labels_(random_tokens(config, kBatch * options.time, "labels")) {
   for (size_t i = 0; i < labels_.size(); i += 5) labels_[i] = -1;
@@ -65,12 +67,14 @@ Runner::Runner(const ModelConfig& config, const Layout& layout, Parameters& para
   built_.program.bind(b);
 }
 
-void Runner::run(const std::vector<int32_t>& tokens, int64_t time, int64_t past) {
+void Runner::run(const std::vector<int32_t>& tokens, int64_t time, int64_t past,
+                 const int32_t* first_key) {
   std::copy(tokens.begin(), tokens.end(), tokens_.begin());
   built_.program.poison_arena();
   for (Tensor& g : gradients_) poison(g.data(), g.desc().bytes());
   RunArgs args{.batch = kBatch, .time = time, .past = past};
   args.labels = labels_.data();
+  args.first_key = first_key;
   built_.program.run(args);
 }
 

@@ -9,8 +9,10 @@
 
 namespace weft::grid {
 
-/// Random values for every parameter, large enough that nothing is near its neutral setting.
-Parameters random_parameters(const ModelConfig& config, const Layout& layout, DType dtype);
+/// Random values for every parameter, large enough that nothing is near its neutral setting. A head
+/// has the same weights whichever other heads are projected.
+Parameters random_parameters(const ModelConfig& config, const Layout& layout, DType dtype,
+                             const Axes& axes = Axes());
 
 /// Token ids [batch, time] and next-token labels, some of them missing.
 std::vector<int32_t> random_tokens(const ModelConfig& config, int64_t count, const char* name);
@@ -21,6 +23,7 @@ struct RunnerOptions {
   int threads = 1;
   bool recompute = false;
   int64_t time = kTime;
+  Axes axes = {};
 };
 
 class Runner {
@@ -30,7 +33,9 @@ class Runner {
          const RunnerOptions& options);
 
   /// Runs on `time` tokens of each sequence, after `past` others; the arena is poisoned first.
-  void run(const std::vector<int32_t>& tokens, int64_t time, int64_t past = 0);
+  /// `first_key` [batch, time]: packed documents; null: one document a sequence.
+  void run(const std::vector<int32_t>& tokens, int64_t time, int64_t past = 0,
+           const int32_t* first_key = nullptr);
 
   double loss() const { return *built_.program.value(built_.loss).as<double>(); }
   /// [batch * time, vocab] or, with a cache, [batch, vocab].
@@ -38,7 +43,10 @@ class Runner {
   /// Gradient of a parameter by its number in the list; an empty tensor where it is not used.
   const Tensor& gradient(int parameter) const { return gradients_[static_cast<size_t>(parameter)]; }
   size_t state_bytes() const;
-  Program& program() { return built_.program; }
+  /// Cache of a slot of the layout, [batch, heads, capacity, head_dim].
+  TensorView state(size_t slot) const { return states_[slot].view(); }
+  /// Labels of the loss, [batch, time].
+  const std::vector<int32_t>& labels() const { return labels_; }
 
  private:
   int64_t vocab_;
