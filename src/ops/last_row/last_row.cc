@@ -37,6 +37,8 @@ class LastRow : public Op {
 
 }  // namespace
 
-std::unique_ptr<Op> make_last_row() { return std::make_unique<LastRow>(); }
+std::unique_ptr<Op> make_last_row() {
+  return std::make_unique<LastRow>();
+}
 
 }  // namespace weft

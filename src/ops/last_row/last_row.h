@@ -1,4 +1,5 @@
-// Picks the last row of each sequence, so that generation projects one row to the vocabulary, not all.
+// Picks the last row of each sequence, so that generation projects one row to the vocabulary, not
+// all.
 #pragma once
 
 #include <memory>
