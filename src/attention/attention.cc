@@ -281,6 +281,7 @@ void Attention::fill_plan(std::span<const TensorDesc> in, const PlanContext& con
   if (spec_.return_remainder) plan.outputs.push_back({wide, Shape{rows, spec_.heads}});
   if (context.training && kernel_.tiles != nullptr) {
     plan.saved = {{DType::f32, Shape{rows, spec_.heads}}, {DType::i32, Shape{rows, spec_.heads}}};
+    if (type_ == DType::bf16 && info_.traits.normalised) plan.saved.push_back(plan.outputs[0]);
   }
   plan.forward_scratch = kernel_.forward_scratch(problem_, kernel_.tiles);
   if (context.training) plan.backward_scratch = kernel_.backward_scratch(problem_, kernel_.tiles);
@@ -335,10 +336,11 @@ AttentionRun Attention::run_of(const Frame& f) const {
   run.in = f.in.data();
   run.o = f.out[0];
   run.rem = spec_.return_remainder ? f.out[1] : nullptr;
-  if (f.saved.size() == 2) {
+  if (f.saved.size() >= 2) {
     run.statistic = static_cast<float*>(f.saved[0]);
     run.visited = static_cast<int32_t*>(f.saved[1]);
   }
+  if (f.saved.size() == 3) run.o_rest = f.saved[2];
   run.scratch = static_cast<char*>(f.scratch);
   return run;
 }

@@ -141,7 +141,7 @@ std::vector<KernelRow> check_attention(const Runtime& runtime) {
       cases.push_back(case_of(kLayouts[n % std::size(kLayouts)], *info, args, variant));
     }
     const std::string op = "attention " + std::string(info->name);
-    for (KernelRow& row : test::check_op(op, test::tags_of(info->kernels), runtime, cases)) {
+    for (KernelRow& row : test::check_op(op, tags_of(info->kernels), runtime, cases)) {
       rows.push_back(std::move(row));
     }
   }

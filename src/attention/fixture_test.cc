@@ -141,7 +141,7 @@ Outcome attend(const Case& c, const Values& x) {
   r.dk = read(d_in[1], present);
   r.dv = read(d_in[2], present);
   if (spec.remainder >= 0) r.dw = read(d_in[3], c.heads);
-  if (saved.size() == 2) {
+  if (saved.size() >= 2) {
     r.visited.assign(saved[1].as<int32_t>(), saved[1].as<int32_t>() + present * c.heads);
   }
   return r;
@@ -245,6 +245,34 @@ double error(const Array& got, const Array& want) {
 Array rows_of(const Array& a, int64_t rows, int64_t begin, int64_t end) {
   const auto width = static_cast<int64_t>(a.size()) / rows;
   return Array(a.begin() + begin * width, a.begin() + end * width);
+}
+
+Array permuted(const Array& a, int64_t inner, const std::vector<int64_t>& order) {
+  const size_t n = order.size(), width = size_t(inner);
+  Array out(a.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    const size_t outer = i / (n * width), at = i / width % n;
+    out[i] = a[(outer * n + size_t(order[at])) * width + i % width];
+  }
+  return out;
+}
+
+Case scored(int64_t time, int64_t value_dim) {
+  Case c;
+  c.time = time;
+  c.head_dim = 1;
+  c.value_dim = value_dim;
+  c.scale = 1;
+  return c;
+}
+Values with_scores(const Case& c, const Array& z, uint64_t seed) {
+  Values x = random_values(c, seed);
+  x.q.assign(size_t(c.time), 1);
+  x.k = z;
+  return x;
+}
+double sigmoid(double z) {
+  return 1 / (1 + std::exp(-z));
 }
 
 void stick_weights(const Array& z, int64_t time, bool strict, Array& weights, Array& rem) {

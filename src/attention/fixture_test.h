@@ -54,6 +54,14 @@ double error(const Array& got, const Array& want);
 /// Rows [begin, end) of an array of `rows` equal rows.
 Array rows_of(const Array& a, int64_t rows, int64_t begin, int64_t end);
 
+/// Axis n of an array [outer, n, inner], element i taken from element order[i].
+Array permuted(const Array& a, int64_t inner, const std::vector<int64_t>& order);
+
+/// One head whose scores are z[j] for every query: q and the scale are one, keys are the scores.
+Case scored(int64_t time, int64_t value_dim = 1);
+Values with_scores(const Case& c, const Array& z, uint64_t seed = 3);
+double sigmoid(double z);
+
 /// The definition in long double, product form: weights [time, time] of one head of one sequence
 /// whose scores are z [time, time]; rem [time].
 void stick_weights(const Array& z, int64_t time, bool strict, Array& weights, Array& rem);

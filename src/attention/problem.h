@@ -64,6 +64,9 @@ struct AttentionRun {
   float* statistic;  ///< saved [rows, heads], or null
   int32_t*
       visited;  ///< saved [rows, heads]: key blocks walked by the tile that starts there; or null
+  /// Saved [rows, heads * value_dim] in bf16: what rounding took from o, where the backward needs
+  /// the products do.o exactly (decision 0004); or null.
+  void* o_rest;
   const void* d_o;    ///< backward only, from here on
   const void* d_rem;  ///< or null
   void* const* d_in;

@@ -62,7 +62,19 @@ class BackwardTile {
     } else {
       const auto* o = static_cast<const T*>(run.o);
       tile_.pack([&](int l) { return o + tile_.output(l); }, p_.value_dim, s_.own, s_.value_width);
-      for (int l = 0; l < tile_.rows; ++l) dot_[l] = product(l);
+      for (int l = 0; l < tile_.rows; ++l) {
+        if (run.o_rest != nullptr) add_rest(l);
+        dot_[l] = product(l);
+      }
+    }
+  }
+  /// Makes the output of a row, in `own`, what it was before rounding.
+  void add_rest(int l) {
+    const T* rest = static_cast<const T*>(tile_.run.o_rest) + tile_.output(l);
+    float* o = s_.own + l * s_.value_width;
+    for (Int d = 0; d < p_.value_dim; d += kLanes) {
+      const int n = static_cast<int>(smaller(kLanes, p_.value_dim - d));
+      store(o + d, load(o + d) + load_partial(rest + d, n));
     }
   }
   /// dL/dx . own, of a row.

@@ -38,6 +38,18 @@ void finish_rows(const Tile<T, NV>& tile, const TileScratch& s, const float* fac
   }
 }
 
+/// What rounding took from the output of a lane.
+template <class T, int NV>
+void store_rest(const Tile<T, NV>& tile, const TileScratch& s, int lane) {
+  const float* exact = s.o + lane * s.value_width;
+  const T* o = static_cast<const T*>(tile.run.o) + tile.output(lane);
+  T* rest = static_cast<T*>(tile.run.o_rest) + tile.output(lane);
+  for (Int d = 0; d < tile.p.value_dim; d += kLanes) {
+    const int n = static_cast<int>(smaller(kLanes, tile.p.value_dim - d));
+    store_partial(rest + d, load(exact + d) - load_partial(o + d, n), n);
+  }
+}
+
 template <class T, int NV>
 void store_rows(const Tile<T, NV>& tile, const TileScratch& s, const float* statistic,
                 int visited) {
@@ -45,6 +57,7 @@ void store_rows(const Tile<T, NV>& tile, const TileScratch& s, const float* stat
   for (int l = 0; l < tile.rows; ++l) {
     unpack_row(s.o + l * s.value_width, tile.p.value_dim, static_cast<T*>(run.o) + tile.output(l),
                false);
+    if (run.o_rest != nullptr) store_rest(tile, s, l);
     if (run.rem != nullptr) static_cast<float*>(run.rem)[tile.statistic(l)] = statistic[l];
     if (run.statistic != nullptr) run.statistic[tile.statistic(l)] = statistic[l];
     if (run.visited != nullptr) run.visited[tile.statistic(l)] = visited;

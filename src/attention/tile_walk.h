@@ -118,14 +118,16 @@ struct Tile {
   /// C [M, kRows] += A B for keys [j0, j0 + n), where a lane takes no part in keys that it does not
   /// see: for blocks in which some key is not finite (0 * NaN is NaN).
   void gemm_seen(int M, Int j0, int n, const Rows& A, const float* B, float* C) const {
-    for (int j = 0; j < n; ++j) {
-      for (int m = 0; m < M; ++m) {
-        for (int v = 0; v < NV; ++v) {
-          float* c = C + m * kRows + v * kLanes;
-          const Vec sum =
-              fma(splat(A.at[j * A.stride + m]), load(B + j * kRows + v * kLanes), load(c));
-          store(c, visible(j0 + j, v) ? sum : load(c));
+    for (int m = 0; m < M; ++m) {
+      for (int v = 0; v < NV; ++v) {
+        Vec sum{};
+        for (int j = 0; j < n; ++j) {
+          const Vec more =
+              fma(splat(A.at[j * A.stride + m]), load(B + j * kRows + v * kLanes), sum);
+          sum = visible(j0 + j, v) ? more : sum;
         }
+        float* c = C + m * kRows + v * kLanes;
+        store(c, load(c) + sum);
       }
     }
   }
