@@ -66,14 +66,15 @@ TEST_P(SessionOf, RollsBackOnceForAllReaders) {
   const auto part = [&](size_t first, size_t last) {
     return std::span(text).subspan(first, last - first);
   };
-  Session session(model, {.context = 14, .runtime = {}});
+  const Runtime runtime{1, best_isa(), {}};
+  Session session(model, {.context = 14, .runtime = runtime});
   session.feed(part(0, 4));
   for (const size_t guesses : {3, 1, 5}) {  // guessed, rejected
     session.feed(part(9, 9 + guesses));
     session.truncate(4);
     EXPECT_EQ(session.length(), 4);
   }
-  Session straight(model, {.context = 14, .runtime = {}});
+  Session straight(model, {.context = 14, .runtime = runtime});
   straight.feed(part(0, 4));
   for (size_t t = 4; t < 14; ++t) {
     session.feed(part(t, t + 1));
