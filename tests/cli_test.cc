@@ -1,6 +1,8 @@
 // The command line: help, versions, mistakes in the call.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli_run.h"
@@ -78,6 +80,28 @@ TEST(Cli, DesignsAreOneLineEach) {
                            "stick-breaking", "alibi", "nope"}) {
     EXPECT_NE(got.out.find("\"" + std::string(name) + "\""), std::string::npos) << name;
   }
+}
+
+// A listing runs no kernel: the checks take many seconds, the listing no more than a start.
+TEST(Cli, KernelsAreListedAtOnce) {
+  const auto start = std::chrono::steady_clock::now();
+  const Output got = weft({"kernels", "--json"});
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  ASSERT_EQ(got.code, 0) << got.err;
+  EXPECT_LT(took.count(), 2);
+  const nlohmann::json json = io::parse_json(got.out, "kernels");
+  std::map<std::string, std::map<std::string, int>> chosen;
+  for (const nlohmann::json& op : json["ops"]) {
+    for (const nlohmann::json& kernel : op["kernels"]) {
+      chosen[op["name"]][kernel["dtype"]] += kernel["chosen"].get<bool>() ? 1 : 0;
+      EXPECT_FALSE(kernel["chosen"].get<bool>() && kernel.contains("refused"));
+    }
+  }
+  const std::map<std::string, int> one_each{{"bf16", 1}, {"f32", 1}, {"f64", 1}};
+  for (const char* op : {"linear", "mix", "attention softmax", "attention stick-breaking"}) {
+    EXPECT_EQ(chosen[op], one_each) << op;
+  }
+  EXPECT_NE(weft({"kernels"}).out.find("chosen"), std::string::npos);
 }
 
 TEST(Cli, ExplainEveryDesign) {

@@ -1,4 +1,5 @@
-// weft kernels: every op with its kernels, fastest first, and why this machine cannot run some.
+// weft kernels: every op with its kernels, fastest first; which one each type gets on this
+// machine, and why it cannot run some.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -15,31 +16,26 @@ namespace {
 
 struct Group {
   std::string name, formula;
-  std::vector<KernelRow> rows;
+  std::vector<KernelChoice> kernels;
 };
 
-/// The lists of the ops are known through their checks, which are run for it.
 std::vector<Group> groups(const Runtime& runtime) {
   std::vector<Group> all;
   for (const OpInfo& op : op_registry()) {
-    all.push_back({std::string(op.name), std::string(op.formula), op.check(runtime)});
+    all.push_back(
+        {std::string(op.name), std::string(op.formula), list_kernels(op.kernels(), runtime)});
   }
   const MechanismRegistry mechanisms;
   for (const MechanismInfo* m : mechanisms.all()) {
-    Group group{"attention " + std::string(m->name), std::string(m->formula), {}};
-    for (const auto& kernel : m->kernels) {
-      for (const DType type : kernel.tag.dtypes) {
-        KernelRow row;
-        row.op = group.name;
-        row.kernel = kernel.tag.name;
-        row.dtype = name_of(type);
-        row.refused = refusal(kernel.tag, type, runtime);
-        group.rows.push_back(std::move(row));
-      }
-    }
-    all.push_back(std::move(group));
+    all.push_back({"attention " + std::string(m->name), std::string(m->formula),
+                   list_kernels(tags_of(m->kernels), runtime)});
   }
   return all;
+}
+
+std::string verdict(const KernelChoice& kernel) {
+  if (!kernel.refused.empty()) return "refused: " + kernel.refused;
+  return kernel.chosen ? "chosen" : "runs";
 }
 
 class KernelsVerb final : public Verb {
@@ -60,10 +56,11 @@ class KernelsVerb final : public Verb {
     for (const Group& group : all) {
       nlohmann::json op{{"name", group.name}, {"formula", group.formula}};
       op["kernels"] = nlohmann::json::array();
-      for (const KernelRow& row : group.rows) {
-        nlohmann::json kernel{{"name", row.kernel}, {"dtype", row.dtype}};
-        if (!row.refused.empty()) kernel["refused"] = row.refused;
-        op["kernels"].push_back(std::move(kernel));
+      for (const KernelChoice& kernel : group.kernels) {
+        nlohmann::json row{{"name", kernel.kernel}, {"dtype", name_of(kernel.dtype)}};
+        row["chosen"] = kernel.chosen;
+        if (!kernel.refused.empty()) row["refused"] = kernel.refused;
+        op["kernels"].push_back(std::move(row));
       }
       j["ops"].push_back(std::move(op));
     }
@@ -73,9 +70,9 @@ class KernelsVerb final : public Verb {
   static std::string to_table(const std::vector<Group>& all) {
     Table table({"op", "<kernel", "<type", "<here"});
     for (const Group& group : all) {
-      for (const KernelRow& row : group.rows) {
-        table.row({group.name, row.kernel, row.dtype,
-                   row.refused.empty() ? "runs" : "refused: " + row.refused});
+      for (const KernelChoice& kernel : group.kernels) {
+        table.row({group.name, std::string(kernel.kernel), std::string(name_of(kernel.dtype)),
+                   verdict(kernel)});
       }
     }
     return table.str();

@@ -17,4 +17,19 @@ std::string refusal(const KernelTag& tag, DType dtype, const Runtime& runtime) {
   return {};
 }
 
+std::vector<KernelChoice> list_kernels(std::span<const KernelTag> tags, const Runtime& runtime) {
+  std::vector<KernelChoice> all;
+  for (const KernelTag& tag : tags) {
+    for (const DType type : tag.dtypes) {
+      KernelChoice row{tag.name, type, refusal(tag, type, runtime), false};
+      row.chosen =
+          row.refused.empty() && std::none_of(all.begin(), all.end(), [&](const auto& faster) {
+            return faster.dtype == type && faster.chosen;
+          });
+      all.push_back(std::move(row));
+    }
+  }
+  return all;
+}
+
 }  // namespace weft

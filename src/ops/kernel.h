@@ -43,7 +43,26 @@ const Kernel<Functions>& choose(std::string_view op, std::span<const Kernel<Func
                           "see weft kernels"});
 }
 
-/// One row of `weft kernels` and `weft check`.
+/// The tags of a kernel list.
+template <class List>
+std::vector<KernelTag> tags_of(const List& list) {
+  std::vector<KernelTag> tags;
+  for (const auto& kernel : list) tags.push_back(kernel.tag);
+  return tags;
+}
+
+/// A kernel for one type as this machine sees it: one row of `weft kernels`.
+struct KernelChoice {
+  std::string_view kernel;
+  DType dtype = DType::f32;
+  std::string refused;  ///< why this machine cannot run it; empty: it can
+  bool chosen = false;  ///< the first of its type that nothing refuses, which choose() takes
+};
+
+/// What choose() would find, for every type that some kernel takes. Runs nothing.
+std::vector<KernelChoice> list_kernels(std::span<const KernelTag> tags, const Runtime& runtime);
+
+/// One row of `weft check`.
 struct KernelRow {
   std::string op, kernel, dtype;
   std::string refused;       ///< why this machine cannot run it; empty: it can
@@ -61,7 +80,8 @@ struct KernelRow {
 /// sizes, with random cotangents and poisoned memory, against the float64 reference.
 struct OpInfo {
   std::string_view name;
-  std::string_view formula;  ///< one line
+  std::string_view formula;             ///< one line
+  std::vector<KernelTag> (*kernels)();  ///< fastest first
   std::vector<KernelRow> (*check)(const Runtime& runtime);
 };
 

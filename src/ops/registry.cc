@@ -13,16 +13,17 @@ namespace weft {
 
 std::span<const OpInfo> op_registry() {
   static const OpInfo ops[] = {
-      {"embedding", "y[r] = table[token[r]]", check_embedding},
-      {"rmsnorm", "y = x / sqrt(mean(x^2) + eps) * gain", check_rmsnorm},
-      {"linear", "y = x W^T", check_linear},
-      {"rope", "pairs (i, i + D/2) turned by position * theta^(-2i/D)", check_rope},
-      {"mix", "y = sum of c_i * x_i", check_mix},
+      {"embedding", "y[r] = table[token[r]]", embedding_tags, check_embedding},
+      {"rmsnorm", "y = x / sqrt(mean(x^2) + eps) * gain", rmsnorm_tags, check_rmsnorm},
+      {"linear", "y = x W^T", linear_tags, check_linear},
+      {"rope", "pairs (i, i + D/2) turned by position * theta^(-2i/D)", rope_tags, check_rope},
+      {"mix", "y = sum of c_i * x_i", mix_tags, check_mix},
       {"head_norm", "y = (x - mean) / sqrt(variance + eps) * gamma + beta, per head",
-       check_head_norm},
-      {"add", "y = a + b", check_add},
-      {"swiglu", "y = gate * sigmoid(gate) * up", check_swiglu},
-      {"cross_entropy", "mean of log sum exp(x W^T) - (x W^T)[label]", check_cross_entropy},
+       head_norm_tags, check_head_norm},
+      {"add", "y = a + b", add_tags, check_add},
+      {"swiglu", "y = gate * sigmoid(gate) * up", swiglu_tags, check_swiglu},
+      {"cross_entropy", "mean of log sum exp(x W^T) - (x W^T)[label]", cross_entropy_tags,
+       check_cross_entropy},
   };
   return ops;
 }

@@ -65,11 +65,15 @@ std::unique_ptr<Op> make_add() {
   return std::make_unique<Add>();
 }
 
+std::vector<KernelTag> add_tags() {
+  return tags_of(kKernels);
+}
+
 std::vector<KernelRow> check_add(const Runtime& runtime) {
   const auto cases = test::width_cases([](int64_t rows, int64_t width) -> test::CheckCase {
     return {{}, [] { return make_add(); }, {{{rows, width}}, {{rows, width}}}, {}, {}};
   });
-  return test::check_op("add", test::tags_of(kKernels), runtime, cases);
+  return test::check_op("add", add_tags(), runtime, cases);
 }
 
 }  // namespace weft

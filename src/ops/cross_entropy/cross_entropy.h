@@ -20,6 +20,8 @@ namespace weft {
 /// label cost nothing and get a zero gradient. plan() throws Error(config) for other shapes.
 std::unique_ptr<Op> make_cross_entropy(int64_t dim, int64_t vocab);
 
+/// The tags of its kernels, fastest first.
+std::vector<KernelTag> cross_entropy_tags();
 /// Every kernel against the float64 reference.
 std::vector<KernelRow> check_cross_entropy(const Runtime& runtime);
 

@@ -135,6 +135,10 @@ std::unique_ptr<Op> make_embedding(int64_t vocab, int64_t dim, DType dtype) {
   return std::make_unique<Embedding>(vocab, dim, dtype);
 }
 
+std::vector<KernelTag> embedding_tags() {
+  return {kTag};
+}
+
 std::vector<KernelRow> check_embedding(const Runtime& runtime) {
   static const KernelTag tags[] = {{"ref", Isa::generic, {DType::f64}},
                                    {"ref", Isa::generic, {DType::f32}},

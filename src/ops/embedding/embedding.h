@@ -16,6 +16,8 @@ namespace weft {
 /// types.
 std::unique_ptr<Op> make_embedding(int64_t vocab, int64_t dim, DType dtype);
 
+/// The tags of its kernels, fastest first.
+std::vector<KernelTag> embedding_tags();
 /// The kernel in every type.
 std::vector<KernelRow> check_embedding(const Runtime& runtime);
 

@@ -101,6 +101,10 @@ std::unique_ptr<Op> make_head_norm(int64_t heads, int64_t head_dim, double eps) 
   return std::make_unique<HeadNorm>(heads, head_dim, eps);
 }
 
+std::vector<KernelTag> head_norm_tags() {
+  return tags_of(kKernels);
+}
+
 std::vector<KernelRow> check_head_norm(const Runtime& runtime) {
   const auto cases = test::width_cases([](int64_t rows, int64_t head_dim) -> test::CheckCase {
     const int64_t heads = head_dim % 2 == 1 ? 3 : 2, width = heads * head_dim;
@@ -108,7 +112,7 @@ std::vector<KernelRow> check_head_norm(const Runtime& runtime) {
         gamma{{width}, test::Role::parameter, 0.3, 1}, beta{{width}, test::Role::parameter};
     return {{}, [=] { return make_head_norm(heads, head_dim); }, {x, gamma, beta}, {}, {}};
   });
-  return test::check_op("head_norm", test::tags_of(kKernels), runtime, cases);
+  return test::check_op("head_norm", head_norm_tags(), runtime, cases);
 }
 
 }  // namespace weft

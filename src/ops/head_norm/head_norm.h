@@ -14,6 +14,8 @@ namespace weft {
 /// 1, head_dim < 1 or eps <= 0.
 std::unique_ptr<Op> make_head_norm(int64_t heads, int64_t head_dim, double eps = 1e-5);
 
+/// The tags of its kernels, fastest first.
+std::vector<KernelTag> head_norm_tags();
 /// Every kernel against the float64 reference, at odd sizes.
 std::vector<KernelRow> check_head_norm(const Runtime& runtime);
 

@@ -19,6 +19,8 @@ enum class LinearOutput : uint8_t {
 /// Error(config) for other shapes and types, and for training with a widened output.
 std::unique_ptr<Op> make_linear(int64_t in, int64_t out, LinearOutput output = LinearOutput::same);
 
+/// The tags of its kernels, fastest first.
+std::vector<KernelTag> linear_tags();
 /// Every kernel against the float64 reference.
 std::vector<KernelRow> check_linear(const Runtime& runtime);
 

@@ -19,12 +19,16 @@ test::CheckCase linear_case(int64_t planned, int64_t rows, int64_t in, int64_t o
 
 }  // namespace
 
+std::vector<KernelTag> linear_tags() {
+  return tags_of(linear_kernels());
+}
+
 std::vector<KernelRow> check_linear(const Runtime& runtime) {
   // Few rows, tails of every piece size, several pieces, and sizes of no multiple of anything.
   const test::CheckCase cases[] = {linear_case(1, 1, 7, 3),      linear_case(9, 7, 63, 130),
                                    linear_case(64, 3, 1, 1),     linear_case(101, 63, 129, 63),
                                    linear_case(701, 600, 7, 65), linear_case(77, 77, 40, 600)};
-  return test::check_op("linear", test::tags_of(linear_kernels()), runtime, cases);
+  return test::check_op("linear", linear_tags(), runtime, cases);
 }
 
 }  // namespace weft

@@ -182,12 +182,16 @@ std::unique_ptr<Op> make_mix(MixSpec spec) {
   return std::make_unique<Mix>(compile_mix(spec));
 }
 
+std::vector<KernelTag> mix_tags() {
+  return tags_of(kKernels);
+}
+
 std::vector<KernelRow> check_mix(const Runtime& runtime) {
   std::vector<test::CheckCase> cases;
   for (const auto& make : {blend_case, grouped_case, gate_case}) {
     for (test::CheckCase& c : test::width_cases(make)) cases.push_back(std::move(c));
   }
-  return test::check_op("mix", test::tags_of(kKernels), runtime, cases);
+  return test::check_op("mix", mix_tags(), runtime, cases);
 }
 
 }  // namespace weft

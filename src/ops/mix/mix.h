@@ -44,6 +44,8 @@ struct MixSpec {
 /// heads, a scale that is not finite.
 std::unique_ptr<Op> make_mix(MixSpec spec);
 
+/// The tags of its kernels, fastest first.
+std::vector<KernelTag> mix_tags();
 /// Every kernel against the float64 reference: blends, repeated sources, complements, gates.
 std::vector<KernelRow> check_mix(const Runtime& runtime);
 

@@ -80,12 +80,16 @@ std::unique_ptr<Op> make_rmsnorm(int64_t dim, double eps) {
   return std::make_unique<Rmsnorm>(dim, eps);
 }
 
+std::vector<KernelTag> rmsnorm_tags() {
+  return tags_of(kKernels);
+}
+
 std::vector<KernelRow> check_rmsnorm(const Runtime& runtime) {
   const auto cases = test::width_cases([](int64_t rows, int64_t dim) -> test::CheckCase {
     const test::InputSpec gain{{dim}, test::Role::parameter, 0.3, 1};
     return {{}, [dim] { return make_rmsnorm(dim); }, {{{rows, dim}}, gain}, {}, {}};
   });
-  return test::check_op("rmsnorm", test::tags_of(kKernels), runtime, cases);
+  return test::check_op("rmsnorm", rmsnorm_tags(), runtime, cases);
 }
 
 }  // namespace weft

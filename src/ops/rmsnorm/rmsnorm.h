@@ -12,6 +12,8 @@ namespace weft {
 /// Saves the factor of each row [rows, 1]. Throws Error(config) for dim < 1 or eps <= 0.
 std::unique_ptr<Op> make_rmsnorm(int64_t dim, double eps = 1e-5);
 
+/// The tags of its kernels, fastest first.
+std::vector<KernelTag> rmsnorm_tags();
 /// Every kernel against the float64 reference, at odd widths.
 std::vector<KernelRow> check_rmsnorm(const Runtime& runtime);
 

@@ -107,6 +107,10 @@ std::unique_ptr<Op> make_rope(int64_t heads, int64_t head_dim, double theta,
   return std::make_unique<Rope>(heads, std::move(table));
 }
 
+std::vector<KernelTag> rope_tags() {
+  return tags_of(kKernels);
+}
+
 std::vector<KernelRow> check_rope(const Runtime& runtime) {
   // Rows of 2 sequences of 11 tokens that hold documents from positions 0, 4 (and 9) on.
   static const int32_t documents[] = {0, 0, 0, 0, 4, 4, 4, 4, 4, 9, 9,
@@ -130,7 +134,7 @@ std::vector<KernelRow> check_rope(const Runtime& runtime) {
       }
     }
   }
-  return test::check_op("rope", test::tags_of(kKernels), runtime, cases);
+  return test::check_op("rope", rope_tags(), runtime, cases);
 }
 
 }  // namespace weft

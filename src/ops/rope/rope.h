@@ -39,6 +39,8 @@ class RopeTable {
 std::unique_ptr<Op> make_rope(int64_t heads, int64_t head_dim, double theta,
                               std::shared_ptr<RopeTable> table = nullptr);
 
+/// The tags of its kernels, fastest first.
+std::vector<KernelTag> rope_tags();
 /// Every kernel against the float64 reference, at odd head counts, with history and documents.
 std::vector<KernelRow> check_rope(const Runtime& runtime);
 

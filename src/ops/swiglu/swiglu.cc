@@ -61,12 +61,16 @@ std::unique_ptr<Op> make_swiglu() {
   return std::make_unique<Swiglu>();
 }
 
+std::vector<KernelTag> swiglu_tags() {
+  return tags_of(kKernels);
+}
+
 std::vector<KernelRow> check_swiglu(const Runtime& runtime) {
   const auto cases = test::width_cases([](int64_t rows, int64_t width) -> test::CheckCase {
     const test::InputSpec gate{{rows, width}, test::Role::activation, 3}, up{{rows, width}};
     return {{}, [] { return make_swiglu(); }, {gate, up}, {}, {}};
   });
-  return test::check_op("swiglu", test::tags_of(kKernels), runtime, cases);
+  return test::check_op("swiglu", swiglu_tags(), runtime, cases);
 }
 
 }  // namespace weft

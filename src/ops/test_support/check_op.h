@@ -59,14 +59,6 @@ std::vector<CheckCase> width_cases(F&& make) {
   return cases;
 }
 
-/// The tags of a kernel list, for check_op.
-template <class List>
-std::vector<KernelTag> tags_of(const List& list) {
-  std::vector<KernelTag> tags;
-  for (const auto& kernel : list) tags.push_back(kernel.tag);
-  return tags;
-}
-
 /// Runs every kernel of the list in f32 and bf16 over all cases: assigning and adding gradients,
 /// misaligned, in place where the plan allows, on 1, 2 and 3 threads (equal bits). Errors are
 /// relative to `ref` in f64; the limits are 2x (forward) and 3x (backward) what `ref` reaches in
