@@ -57,8 +57,8 @@ TEST(Definitions, LearnedGainsAreCoefficients) {
   });
 }
 
-// Keys and queries turn by their positions, values do not: only distances matter. (That the engine
-// turns the same tensors as these loops is the test above.)
+// Keys and queries turn by their positions, values do not: only distances matter. That the engine
+// turns the same tensors as these loops is what TheEngineIsTheLoops says.
 TEST(Definitions, AShiftOfAllPositionsChangesNothing) {
   for (const Definition& d : all_definitions()) {
     SCOPED_TRACE(d.name);
