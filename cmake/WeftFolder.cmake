@@ -1,6 +1,7 @@
 # How the folders of src/ become libraries, tests and the program.
 #
-# weft_folder(NAME USES folder... LINK target...)
+# weft_folder(NAME USES folder... LINK target... [COLD])
+#   COLD: built with -O1 in a release
 #   src/NAME/**/*.cc            -> static library weft_NAME
 #   src/NAME/**/*_simd.cc       -> compiled once per instruction set, see WEFT_ISAS
 #   src/NAME/**/*_test.cc       -> test program weft_NAME_test
@@ -42,7 +43,7 @@ function(weft_settings target)
 endfunction()
 
 function(weft_folder name)
-  cmake_parse_arguments(ARG "" "" "USES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "USES;LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cc")
   set(simd ${sources})
   set(tests ${sources})
@@ -69,6 +70,9 @@ function(weft_folder name)
     add_library(weft_${name} STATIC ${sources} ${objects})
     weft_settings(weft_${name})
     target_link_libraries(weft_${name} PUBLIC ${links})
+    if(ARG_COLD AND CMAKE_BUILD_TYPE STREQUAL "Release")
+      target_compile_options(weft_${name} PRIVATE -O1)
+    endif()
     set(WEFT_ALL_FOLDERS ${WEFT_ALL_FOLDERS} ${name} CACHE INTERNAL "")
   else()
     add_library(weft_${name} INTERFACE)
