@@ -129,7 +129,10 @@ TEST(Cli, ExplainCountsTheTransformer) {
   EXPECT_EQ(json["kv_cache"]["bytes_per_token"], 2 * 6 * 384 * 4);
   EXPECT_EQ(json["kv_cache"]["fixed_bytes"], 0);
   EXPECT_EQ(json["flops_per_token"], 6. * (6 * layer + 384 + 256 * 384) + 6. * 6 * 384 * 512);
+  const Output half = weft({"explain", "transformer", "--json", "--set", "train.precision=bf16"});
+  EXPECT_EQ(io::parse_json(half.out, "json")["kv_cache"]["bytes_per_token"], 2 * 6 * 384 * 2);
   const Output text = weft({"explain", "resformer"});
+  EXPECT_NE(text.out.find("KV cache in f32"), std::string::npos);
   EXPECT_EQ(text.code, 0);
   EXPECT_NE(text.out.find("parameters"), std::string::npos);
 }
