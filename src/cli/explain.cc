@@ -8,19 +8,20 @@
 #include "base/error.h"
 #include "cli/model_arguments.h"
 #include "cli/table.h"
-#include "cli/training_memory.h"
 #include "cli/verb.h"
 #include "io/json.h"
 #include "model/config_json.h"
 #include "model/draw.h"
+#include "train/programs.h"
+#include "train/run_config.h"
 
 namespace weft::cli {
 namespace {
 
-/// A configuration and the type in which its weights would be stored and keys and values cached.
+/// A configuration, and the type in which keys and values would be cached.
 struct Subject {
   RunConfig config;
-  DType stored = DType::f32;
+  DType cached = DType::f32;
 };
 
 Subject read_checkpoint_config(const std::string& folder) {
@@ -28,8 +29,8 @@ Subject read_checkpoint_config(const std::string& folder) {
   const nlohmann::json json = io::read_json(file);
   Subject s{{config_from_json(json, file.string()), {}, {}}, DType::f32};
   const auto type = json.find("torch_dtype");
-  if (type != json.end() && *type == "bfloat16") s.stored = DType::bf16;
-  if (type != json.end() && *type == "float64") s.stored = DType::f64;
+  if (type != json.end() && *type == "bfloat16") s.cached = DType::bf16;
+  if (type != json.end() && *type == "float64") s.cached = DType::f64;
   return s;
 }
 
@@ -38,10 +39,13 @@ Subject read_subject(const std::string& source, const std::vector<std::string>& 
   for (const std::string& text : settings) overrides.push_back(io::parse_override(text));
   std::error_code ignored;
   if (!std::filesystem::is_directory(source, ignored)) {
-    return {load_run_config(source, overrides), DType::f32};
+    Subject s{load_run_config(source, overrides)};
+    s.cached = s.config.train.precision;
+    return s;
   }
   const io::Path run = io::Path(source) / "config.toml";
   if (std::filesystem::is_regular_file(run, ignored)) {
+    // Whatever it trains in, its checkpoints hold f32, in which generate computes then.
     return {load_run_config(run.string(), overrides), DType::f32};
   }
   if (!overrides.empty()) {
@@ -51,11 +55,25 @@ Subject read_subject(const std::string& source, const std::vector<std::string>& 
   return read_checkpoint_config(source);
 }
 
+/// Builds the programs of a run of this configuration, and nothing else of it.
+MemoryPlan plan_training(const RunConfig& config, const Layout& layout, const Runtime& runtime) {
+  const double angles = 4.0 * static_cast<double>(config.model.context * config.model.head_dim);
+  if (angles > usable_memory() / 4) {
+    fail(ErrorCode::config, {"explain: model.context", "a context that this machine can plan for",
+                             std::to_string(config.model.context),
+                             "tables of positions alone would take " + human_bytes(angles)});
+  }
+  return plan_memory(build_training(config.model, layout, config.train, runtime), config.model,
+                     parameter_list(config.model, layout), config.train,
+                     config.data.mask_documents);
+}
+
 nlohmann::json memory_json(const MemoryPlan& m) {
   const auto bytes = [](double n) { return static_cast<int64_t>(n); };
   return {{"peak_bytes", bytes(m.total())},      {"parameters", bytes(m.parameters)},
           {"gradients", bytes(m.gradients)},     {"optimizer", bytes(m.optimizer)},
-          {"activations", bytes(m.activations)}, {"batches", bytes(m.batches)}};
+          {"activations", bytes(m.activations)}, {"tables", bytes(m.tables)},
+          {"batches", bytes(m.batches)}};
 }
 
 nlohmann::json layers_json(const ModelConfig& config, const Explanation& e) {
@@ -84,7 +102,7 @@ std::string to_json(const Subject& s, const Explanation& e, const MemoryPlan& me
   }
   j["kv_cache"] = {
       {"bytes_per_token", e.cache_per_token}, {"fixed_bytes", e.cache_fixed},
-      {"dtype", name_of(s.stored)},           {"context", e.context},
+      {"dtype", name_of(s.cached)},           {"context", e.context},
       {"bytes_at_context", e.cache_total},    {"bytes_read_per_token", e.cache_read_per_token}};
   j["flops_per_token"] = e.training_flops;
   j["forward_flops_per_token"] = e.forward_flops;
@@ -105,6 +123,7 @@ std::string memory_text(const TrainConfig& train, const MemoryPlan& m) {
   line("gradients", m.gradients);
   line("optimizer", m.optimizer);
   line("activations", m.activations);
+  line("tables", m.tables);
   line("batches", m.batches);
   line("together", m.total());
   return out;
@@ -126,7 +145,7 @@ class ExplainVerb final : public Verb {
     const Subject subject = read_subject(what_, settings_);
     const ModelConfig& model = subject.config.model;
     const Layout layout = derive_layout(model);
-    const Explanation e = explain(model, layout, 0, size_of(subject.stored));
+    const Explanation e = explain(model, layout, 0, size_of(subject.cached));
     const MemoryPlan memory = plan_training(subject.config, layout, invocation.runtime);
     invocation.console.result(invocation.json ? to_json(subject, e, memory)
                                               : explain_text(model, e) +

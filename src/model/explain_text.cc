@@ -86,7 +86,8 @@ void numbers(std::string& out, const ModelConfig& c, const Explanation& e) {
   out += fmt::format("  forward       {:>16.4g}\n", e.forward_flops);
   out += fmt::format("  training      {:>16.4g}\n", e.training_flops);
   out += fmt::format("  decoding      {:>16.4g}\n", e.decode_flops);
-  out += fmt::format("\nKV cache, {} bytes a number\n", e.element);
+  const char* type = e.element == 2 ? "bf16" : e.element == 8 ? "f64" : "f32";
+  out += fmt::format("\nKV cache in {}, {} bytes a number\n", type, e.element);
   out += fmt::format("  per token     {:>16}\n", bytes(e.cache_per_token));
   if (e.cache_fixed > 0) out += fmt::format("  fixed         {:>16}\n", bytes(e.cache_fixed));
   out += fmt::format("  {:<14}{:>16}\n", grouped(e.context) + " tokens", bytes(e.cache_total));

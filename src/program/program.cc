@@ -25,14 +25,16 @@ Program::Program(Program&&) noexcept = default;
 Program& Program::operator=(Program&&) noexcept = default;
 
 void Program::bind(const Bindings& bindings) {
-  if (arena_.size() != plan_.arena) arena_ = Buffer(plan_.arena);
+  const size_t own = bindings.arena == nullptr ? plan_.arena : 0;
+  if (arena_.size() != own) arena_ = Buffer(own);
+  base_ = static_cast<char*>(bindings.arena == nullptr ? arena_.data() : bindings.arena);
   const auto pointer = [&](const Place& p) -> void* {
     const auto i = static_cast<size_t>(p.index);
     switch (p.where) {
       case Place::Where::none:
         return nullptr;
       case Place::Where::arena:
-        return static_cast<char*>(arena_.data()) + plan_.buffers[i].offset;
+        return base_ + plan_.buffers[i].offset;
       case Place::Where::input:
         return bindings.inputs.at(i);
       case Place::Where::parameter:
@@ -145,13 +147,12 @@ std::string Program::first_fault(const RunArgs& args) {
 
 TensorView Program::value(ValueId id) const {
   const int buffer = plan_.final_buffer[static_cast<size_t>(id)];
-  void* data =
-      static_cast<char*>(arena_.data()) + plan_.buffers[static_cast<size_t>(buffer)].offset;
+  void* data = base_ + plan_.buffers[static_cast<size_t>(buffer)].offset;
   return {data, graph_.value(id).desc, Device::cpu};
 }
 
 void Program::poison_arena() {
-  poison(arena_.data(), arena_.size());
+  poison(base_, plan_.arena);
 }
 
 }  // namespace weft

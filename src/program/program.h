@@ -20,6 +20,9 @@ struct Bindings {
   std::vector<void*> parameters;
   std::vector<void*> gradients;  ///< empty where nothing is trained
   std::vector<void*> states;
+  /// arena_bytes() of 64-byte aligned memory, which others may use between runs (values that were
+  /// kept are lost then); null: the program allocates its own.
+  void* arena = nullptr;
 };
 
 class Program {
@@ -29,8 +32,8 @@ class Program {
   Program(Program&&) noexcept;
   Program& operator=(Program&&) noexcept;
 
-  /// Allocates the arena and resolves every pointer. Called before the first execution, and again
-  /// where outside memory has moved.
+  /// Allocates the arena, unless it is given, and resolves every pointer. Called before the first
+  /// execution, and again where outside memory has moved.
   void bind(const Bindings& bindings);
   /// Runs all actions: in training forward and backward, otherwise forward. `accumulate`: parameter
   /// gradients are added to what is there instead of replacing it.
@@ -57,7 +60,8 @@ class Program {
   PlanOptions options_;
   ExecutionPlan plan_;
   Runtime runtime_;
-  Buffer arena_;
+  Buffer arena_;  ///< empty where the arena is given
+  char* base_ = nullptr;
   std::vector<Resolved> resolved_;
 };
 

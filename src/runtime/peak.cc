@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "base/buffer.h"
+#include "base/error.h"
 #include "runtime/gemm.h"
 
 namespace weft {
@@ -19,14 +21,35 @@ double now() {
 }
 
 /// Ones in every element, written by the threads that will read them.
-void fill_ones(const Runtime& runtime, const Buffer& buffer, DType type) {
+void fill_ones(const Runtime& runtime, void* data, size_t bytes, DType type) {
   const uint32_t one = type == DType::bf16 ? 0x3f803f80u : 0x3f800000u;
-  auto* words = static_cast<uint32_t*>(buffer.data());
-  const auto count = static_cast<int64_t>(buffer.size() / 4), block = int64_t{1} << 16;
+  auto* words = static_cast<uint32_t*>(data);
+  const auto count = static_cast<int64_t>(bytes / 4), block = int64_t{1} << 16;
   parallel_for(runtime, (count + block - 1) / block, [&](int64_t task, int) {
     std::fill(words + task * block, words + std::min((task + 1) * block, count), one);
   });
 }
+
+/// A square product and where its operands lie in one block of memory.
+struct Square {
+  Square(const Runtime& runtime, DType type, int64_t size)
+      : spec{.m = size, .n = size, .k = size, .in = type},
+        gemm(spec, runtime),
+        operand(static_cast<size_t>(size * size) * size_of(type)),
+        result(static_cast<size_t>(size * size) * sizeof(float)) {}
+
+  size_t bytes() const { return 2 * operand + result + gemm.scratch_bytes(); }
+  void run(std::byte* at) const {
+    std::byte* const c = at + 2 * operand;
+    gemm.run(at, at + operand, c, spec.m, false, c + result);
+  }
+
+  GemmSpec spec;
+  Gemm gemm;
+  size_t operand, result;  ///< bytes; multiples of 64, because sizes are powers of two
+};
+
+constexpr int64_t kSizes[] = {1024, 2048, 4096};
 
 /// Sum of the words of one block, in eight chains, so that memory is what bounds it.
 uint64_t sum_words(const std::byte* from, size_t bytes) {
@@ -43,32 +66,40 @@ uint64_t sum_words(const std::byte* from, size_t bytes) {
 
 }  // namespace
 
-double measure_gemm_peak(const Runtime& runtime, DType type, double seconds) {
+double measure_gemm_peak(const Runtime& runtime, DType type, double seconds,
+                         std::span<std::byte> memory) {
   const double end = now() + seconds;
   double best = 0;
-  for (const int64_t size : {1024, 2048, 4096}) {
-    const GemmSpec spec{.m = size, .n = size, .k = size, .in = type};
-    if (best > 0 && now() + 2 * spec.flops() / best > end) break;
-    const Gemm gemm(spec, runtime);
-    const auto elements = static_cast<size_t>(size * size);
-    const Buffer a(elements * size_of(type)), b(elements * size_of(type)),
-        c(elements * sizeof(float)), scratch(gemm.scratch_bytes());
-    fill_ones(runtime, a, type);
-    fill_ones(runtime, b, type);
-    gemm.run(a.data(), b.data(), c.data(), size, false, scratch.data());
+  for (const int64_t size : kSizes) {
+    const double cubed = static_cast<double>(size) * static_cast<double>(size * size);
+    if (best > 0 && now() + 4 * cubed / best > end) break;  // two products of 2 n^3 FLOPs
+    const Square square(runtime, type, size);
+    if (!memory.empty() && square.bytes() > memory.size()) {
+      if (best > 0) break;
+      fail(ErrorCode::usage, {"peak", std::to_string(square.bytes()) + " bytes to measure in",
+                              std::to_string(memory.size()), ""});
+    }
+    const Buffer own(memory.empty() ? square.bytes() : 0);
+    std::byte* const at = memory.empty() ? static_cast<std::byte*>(own.data()) : memory.data();
+    fill_ones(runtime, at, 2 * square.operand, type);
+    square.run(at);
     const double stop = std::min(end, now() + seconds / 2);
     do {
       const double start = now();
-      gemm.run(a.data(), b.data(), c.data(), size, false, scratch.data());
-      best = std::max(best, spec.flops() / (now() - start));
-    } while (now() + spec.flops() / best < stop);
+      square.run(at);
+      best = std::max(best, square.spec.flops() / (now() - start));
+    } while (now() + square.spec.flops() / best < stop);
   }
   return best / 1e9;
 }
 
+size_t gemm_peak_bytes(const Runtime& runtime, DType type) {
+  return Square(runtime, type, kSizes[0]).bytes();
+}
+
 double measure_bandwidth(const Runtime& runtime, double seconds) {
   const Buffer buffer(kReadBytes);
-  fill_ones(runtime, buffer, DType::f32);
+  fill_ones(runtime, buffer.data(), buffer.size(), DType::f32);
   std::vector<uint64_t> sums(kReadBytes / kReadBlock);
   const double end = now() + seconds;
   double best = 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <string>
 
 #include "base/error.h"
 
@@ -51,6 +52,20 @@ double usable_memory() {
     if (std::ifstream(file) >> limit && limit > 0) usable = std::min(usable, limit);
   }
   return usable;
+}
+
+ResidentMemory resident_memory() {
+  ResidentMemory memory;
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    double* const to = word == "VmRSS:" ? &memory.now : word == "VmHWM:" ? &memory.peak : nullptr;
+    if (to != nullptr && status >> *to) *to *= 1024;  // the kernel counts in KiB
+  }
+  return memory;
+}
+
+void restart_resident_peak() {
+  std::ofstream("/proc/self/clear_refs") << "5\n";
 }
 
 void check_memory(const MemoryPlan& plan, double usable) {

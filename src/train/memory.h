@@ -13,10 +13,14 @@ struct MemoryPlan {
   double parameters = 0;  ///< all copies
   double gradients = 0;
   double optimizer = 0;
-  double activations = 0;  ///< arenas of the training and the evaluation program
+  double activations =
+      0;              ///< the arena in which the training and the evaluation program take turns
+  double tables = 0;  ///< cosines and sines of positions
   double batches = 0;
 
-  double total() const { return parameters + gradients + optimizer + activations + batches; }
+  double total() const {
+    return parameters + gradients + optimizer + activations + tables + batches;
+  }
 };
 
 /// A lower bound from the sizes alone, in double, so that nothing overflows however absurd they
@@ -25,6 +29,15 @@ MemoryPlan least_memory(const ModelConfig& model, const TrainConfig& train);
 
 /// What this process may use: physical memory, or the limit of its control group if that is less.
 double usable_memory();
+
+/// Resident memory of this process in bytes.
+struct ResidentMemory {
+  double now = 0;
+  double peak = 0;  ///< the most since the process began, or since restart_resident_peak()
+};
+ResidentMemory resident_memory();
+/// Lets the peak start again from what is resident now.
+void restart_resident_peak();
 
 /// Throws Error(config) with both numbers where the plan exceeds `usable`.
 void check_memory(const MemoryPlan& plan, double usable);

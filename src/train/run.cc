@@ -13,7 +13,6 @@
 #include "data/corpus.h"
 #include "io/atomic.h"
 #include "model/model.h"
-#include "runtime/peak.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
 
@@ -230,9 +229,7 @@ void Run::finish_step() {
     const double rate = static_cast<double>(trainer_->tokens_per_step()) / seconds;
     observer.on_step({step_, result_.loss, result_.lr, result_.grad_norm, rate});
   }
-  if (peak_gflops_ == 0) {
-    peak_gflops_ = measure_gemm_peak(request_.runtime, train().precision, kPeakSeconds);
-  }
+  if (peak_gflops_ == 0) peak_gflops_ = trainer_->measure_peak(kPeakSeconds);
   const bool evaluate = data_.validation.has_value() && due(train().eval_every);
   if (evaluate || due(train().log_every)) log(evaluate);
   if (due(train().checkpoint_every)) checkpoint();

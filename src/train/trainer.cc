@@ -4,15 +4,10 @@
 
 #include "base/error.h"
 #include "model/explain.h"
+#include "runtime/peak.h"
 
 namespace weft {
 namespace {
-
-size_t bytes_of(const Parameters& parameters) {
-  size_t n = 0;
-  for (const ParameterSpec& s : parameters.specs()) n += static_cast<size_t>(s.shape.numel());
-  return n * sizeof(float);
-}
 
 double scalar(const Program& program, ValueId id) {
   return get(program.value(id), 0);
@@ -47,13 +42,13 @@ Trainer::Trainer(Model& model, const Options& options)
       config_(checked(model, options)),
       rates_(options.train.rates()),
       runtime_(options.runtime),
-      axes_(options.axes),
       mask_documents_(options.mask_documents),
       time_(model.config.context),
-      train_(build_program(Mode::train)),
-      evaluate_(build_program(Mode::evaluate)),
-      memory_(plan_memory()) {
+      programs_(build_training(model.config, model.layout, config_, runtime_, options.axes)),
+      memory_(plan_memory(programs_, model.config, model.parameters.specs(), config_,
+                          mask_documents_, options.axes)) {
   check_memory(memory_, options.usable_memory);
+  arena_ = Buffer(programs_.arena_bytes);
   gradients_ = ParameterVector(model.parameters);
   optimizer_ = std::make_unique<Optimizer>(config_.optimizer, model.parameters, runtime_);
   const Shape shape{config_.batch, time_};
@@ -63,40 +58,17 @@ Trainer::Trainer(Model& model, const Options& options)
   bind();
 }
 
-BuiltProgram Trainer::build_program(Mode mode) const {
-  BuildOptions options;
-  options.mode = mode;
-  options.dtype = config_.precision;
-  options.batch = config_.batch;
-  options.time = time_;
-  options.recompute = config_.recompute;
-  options.runtime = runtime_;
-  return build(model_.config, model_.layout, options, axes_);
-}
-
-MemoryPlan Trainer::plan_memory() const {
-  const auto elements = static_cast<double>(bytes_of(model_.parameters));
-  const bool adamw = config_.optimizer.kind == OptimizerKind::adamw;
-  MemoryPlan plan;
-  plan.parameters = static_cast<double>(model_.parameters.bytes());
-  plan.gradients = elements;
-  plan.optimizer = elements * (adamw ? 2 : 1);
-  plan.activations =
-      static_cast<double>(train_.program.arena_bytes() + evaluate_.program.arena_bytes());
-  plan.batches = static_cast<double>(config_.batch * time_) * (mask_documents_ ? 12 : 8);
-  return plan;
-}
-
 void Trainer::bind() {
   Bindings bindings;
   bindings.inputs = {tokens_.data()};
-  bindings.parameters = parameter_pointers(evaluate_, model_.parameters);
-  evaluate_.program.bind(bindings);
-  bindings.parameters = parameter_pointers(train_, model_.parameters);
-  for (const ParameterSlot& slot : train_.parameters) {
+  bindings.arena = arena_.data();
+  bindings.parameters = parameter_pointers(programs_.evaluate, model_.parameters);
+  programs_.evaluate.program.bind(bindings);
+  bindings.parameters = parameter_pointers(programs_.train, model_.parameters);
+  for (const ParameterSlot& slot : programs_.train.parameters) {
     bindings.gradients.push_back(gradients_.data(slot.parameter));
   }
-  train_.program.bind(bindings);
+  programs_.train.program.bind(bindings);
 }
 
 RunArgs Trainer::run_args() const {
@@ -119,8 +91,8 @@ StepResult Trainer::step(int64_t step, const TrainWindows& windows) {
   double loss = 0;
   for (int64_t micro = 0; micro < config_.accumulate; ++micro) {
     windows.fill(step - 1, micro, batch());
-    train_.program.run(args, micro > 0);
-    loss += scalar(train_.program, train_.loss);
+    programs_.train.program.run(args, micro > 0);
+    loss += scalar(programs_.train.program, programs_.train.loss);
   }
   loss /= static_cast<double>(config_.accumulate);
   const double norm = optimizer_->gradient_norm(gradients_);
@@ -136,7 +108,7 @@ void Trainer::stop_at_fault(int64_t step, const TrainWindows& windows) {
   std::string where;
   for (int64_t micro = 0; micro < config_.accumulate && where.empty(); ++micro) {
     windows.fill(step - 1, micro, batch());
-    where = train_.program.first_fault(args);
+    where = programs_.train.program.first_fault(args);
   }
   // Each micro-batch is finite by itself: their sum is not.
   if (where.empty()) where = "the sum of the gradients";
@@ -148,11 +120,11 @@ double Trainer::evaluate(const EvalWindows& windows) {
   double sum = 0, count = 0;
   for (int64_t first = 0; first < windows.count(); first += config_.batch) {
     windows.fill(first, batch());
-    evaluate_.program.run(args);
-    const double labels = scalar(evaluate_.program, evaluate_.count);
-    const double loss = scalar(evaluate_.program, evaluate_.loss);
+    programs_.evaluate.program.run(args);
+    const double labels = scalar(programs_.evaluate.program, programs_.evaluate.count);
+    const double loss = scalar(programs_.evaluate.program, programs_.evaluate.loss);
     if (!std::isfinite(loss)) {
-      const std::string where = evaluate_.program.first_fault(args);
+      const std::string where = programs_.evaluate.program.first_fault(args);
       not_finite("evaluation", where.empty() ? "the loss" : where);
     }
     sum += loss * labels;
@@ -167,6 +139,11 @@ void Trainer::check_weights() const {
     if (all_finite(parameters.master(p))) continue;
     not_finite("weights after the last step", parameters.spec(p).name);
   }
+}
+
+double Trainer::measure_peak(double seconds) {
+  return measure_gemm_peak(runtime_, config_.precision, seconds,
+                           {static_cast<std::byte*>(arena_.data()), arena_.size()});
 }
 
 double Trainer::flops_per_token() const {

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "data/batches.h"
-#include "model/builder.h"
 #include "model/model.h"
 #include "train/memory.h"
 #include "train/optimizer.h"
+#include "train/programs.h"
 #include "train/train_config.h"
 
 namespace weft {
@@ -58,12 +58,13 @@ class Trainer {
   const MemoryPlan& memory() const { return memory_; }
   /// Tokens of one step.
   int64_t tokens_per_step() const { return config_.accumulate * config_.batch * time_; }
+  /// Best rate of matrix products in the precision of training, GFLOP/s, measured in the arena,
+  /// which is idle between steps: takes no memory beyond the plan.
+  double measure_peak(double seconds);
   /// Model FLOPs (forward and backward) of one token.
   double flops_per_token() const;
 
  private:
-  BuiltProgram build_program(Mode mode) const;
-  MemoryPlan plan_memory() const;
   void bind();
   RunArgs run_args() const;
   BatchView batch() const;
@@ -73,11 +74,11 @@ class Trainer {
   TrainConfig config_;
   Schedule rates_;
   Runtime runtime_;
-  Axes axes_;
   bool mask_documents_;
   int64_t time_;
-  BuiltProgram train_, evaluate_;
+  TrainingPrograms programs_;
   MemoryPlan memory_;
+  Buffer arena_;
   ParameterVector gradients_;
   std::unique_ptr<Optimizer> optimizer_;
   Tensor tokens_, labels_, first_key_;  // i32 [batch, time]

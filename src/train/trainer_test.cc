@@ -154,6 +154,29 @@ TEST(Trainer, StopsWhenARateWithoutBoundsBlowsUp) {
   expect_error(ErrorCode::runtime, "first non-finite value in", [&] { bench.steps(10); });
 }
 
+// Programs that take turns in one arena do not disturb each other, nor does measuring there.
+TEST(Trainer, OtherWorkInTheArenaDoesNotChangeABit) {
+  Bench plain({}), busy({});
+  const EvalWindows windows(busy.corpus, {0, 100}, {.length = 32});
+  EXPECT_GT(busy.trainer.measure_peak(0.01), 0);
+  const double loss = plain.trainer.evaluate(windows);
+  EXPECT_EQ(busy.trainer.evaluate(windows), loss);
+  for (int64_t s = 1; s <= 3; ++s) {
+    EXPECT_EQ(plain.trainer.step(s, plain.windows).loss, busy.trainer.step(s, busy.windows).loss);
+    busy.trainer.evaluate(windows);
+    busy.trainer.measure_peak(0.01);
+  }
+  EXPECT_EQ(plain.trainer.evaluate(windows), busy.trainer.evaluate(windows));
+}
+
+TEST(Trainer, PlansTheCopiesOfWeights) {
+  for (const std::string precision : {"f32", "bf16"}) {
+    Bench bench({"train.precision=" + precision});
+    EXPECT_EQ(bench.trainer.memory().parameters,
+              static_cast<double>(bench.model.parameters.bytes()));
+  }
+}
+
 TEST(Trainer, PlansItsMemory) {
   Bench bench({});
   const MemoryPlan& plan = bench.trainer.memory();
