@@ -11,7 +11,6 @@
 #include "cli/verb.h"
 #include "io/json.h"
 #include "io/utf8.h"
-#include "runtime/peak.h"
 
 namespace weft::cli {
 namespace {
@@ -25,13 +24,15 @@ constexpr Bench kBenches[] = {{"gemm", bench_gemm},
                               {"train", bench_train},
                               {"decode", bench_decode}};
 
-nlohmann::json to_json(const BenchResult& r) {
+nlohmann::json to_json(const BenchResult& r, const Peaks& peaks) {
   nlohmann::json j{
       {"name", r.name}, {"seconds", r.seconds}, {"spread", r.spread}, {"runs", r.runs}};
   if (r.gflops) j["gflops"] = *r.gflops;
-  if (r.percent_of_peak) j["percent_of_peak"] = *r.percent_of_peak;
+  if (const auto percent = r.percent_of_peak(peaks)) {
+    j["percent_of_peak"] = *percent;
+    if (r.is_training) j["mfu"] = *percent / 100;
+  }
   if (r.tokens_per_second) j["tokens_per_second"] = *r.tokens_per_second;
-  if (r.mfu) j["mfu"] = *r.mfu;
   if (!r.note.empty()) j["note"] = r.note;
   return j;
 }
@@ -52,14 +53,16 @@ class BenchVerb final : public Verb {
   int run(const Invocation& invocation) override {
     check_what();
     const Runtime& rt = invocation.runtime;
-    const Peaks peaks{measure_gemm_peak(rt, DType::f32, 0.5),
-                      measure_gemm_peak(rt, DType::bf16, 0.5), measure_bandwidth(rt, 0.3)};
-    const BenchContext context{invocation.console, rt, peaks, all_, long_};
+    const Peaks before = measure_peaks(rt);
+    const BenchContext context{invocation.console, rt, all_, long_};
     std::vector<BenchResult> results;
     for (const Bench& bench : kBenches) {
       if (!what_.empty() && what_ != bench.name) continue;
       for (BenchResult& r : bench.run(context)) results.push_back(std::move(r));
     }
+    const Peaks after = measure_peaks(rt), peaks = larger(before, after);
+    const std::string busy = busy_note(before, after);
+    if (!busy.empty()) invocation.console.note(busy);
     invocation.console.result(invocation.json ? json(results, peaks, rt) : text(results, peaks));
     return 0;
   }
@@ -78,7 +81,7 @@ class BenchVerb final : public Verb {
   static std::string json(const std::vector<BenchResult>& results, const Peaks& peaks,
                           const Runtime& runtime) {
     nlohmann::json j{{"results", nlohmann::json::array()}};
-    for (const BenchResult& r : results) j["results"].push_back(to_json(r));
+    for (const BenchResult& r : results) j["results"].push_back(to_json(r, peaks));
     j["machine"] = {{"name", machine_name()},
                     {"threads", runtime.threads},
                     {"peak_gflops_f32", peaks.gflops_f32},
@@ -94,11 +97,11 @@ class BenchVerb final : public Verb {
     Table table({"benchmark", "median", "spread", "GFLOP/s", "of peak", "tok/s", "<"});
     for (const BenchResult& r : results) {
       table.row({r.name, human_seconds(r.seconds), fmt::format("{:.0f}%", 100 * r.spread),
-                 cell(r.gflops, "{:.0f}"), cell(r.percent_of_peak, "{:.0f}%"),
+                 cell(r.gflops, "{:.0f}"), cell(r.percent_of_peak(peaks), "{:.0f}%"),
                  cell(r.tokens_per_second, "{:.0f}"), r.note});
     }
     return fmt::format(
-        "{}; peaks measured now: gemm f32 {:.0f}, bf16 {:.0f} GFLOP/s; memory {:.0f} "
+        "{}; peaks measured in this run: gemm f32 {:.0f}, bf16 {:.0f} GFLOP/s; memory {:.0f} "
         "GB/s\n\n{}",
         machine_name(), peaks.gflops_f32, peaks.gflops_bf16, peaks.bandwidth_gb_s, table.str());
   }

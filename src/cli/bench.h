@@ -13,27 +13,43 @@
 
 namespace weft::cli {
 
+/// What a rate is held against: the best matrix products of a type, or reading memory.
+enum class Bound : uint8_t { none, gemm_f32, gemm_bf16, bandwidth };
+constexpr Bound gemm_bound(DType type) {
+  return type == DType::bf16 ? Bound::gemm_bf16 : Bound::gemm_f32;
+}
+
 /// What the machine reaches, measured.
 struct Peaks {
   double gflops_f32 = 0, gflops_bf16 = 0;
   double bandwidth_gb_s = 0;
 
-  double gflops(DType type) const { return type == DType::bf16 ? gflops_bf16 : gflops_f32; }
+  /// The rate of a bound that exists, in GFLOP/s or GB/s.
+  double of(Bound bound) const;
 };
+Peaks measure_peaks(const Runtime& runtime);
+/// Of two measurements the larger: something else may have had the machine in one of them.
+Peaks larger(const Peaks& a, const Peaks& b);
+/// "" where they agree within 10%; otherwise a line that says by how much they do not.
+std::string busy_note(const Peaks& before, const Peaks& after);
 
 struct BenchResult {
   std::string name;
   double seconds = 0;  ///< median of the runs
   double spread = 0;   ///< (third quartile - first quartile) / median
   int runs = 0;
-  std::optional<double> gflops, percent_of_peak, tokens_per_second, mfu;
+  std::optional<double> gflops, tokens_per_second;
+  Bound bound = Bound::none;
+  double rate = 0;           ///< in the unit of the bound
+  bool is_training = false;  ///< the share of the peak is the model's utilisation
   std::string note = {};
+
+  std::optional<double> percent_of_peak(const Peaks& peaks) const;
 };
 
 struct BenchContext {
   const Console& console;
   Runtime runtime;
-  Peaks peaks;
   bool all = false;        ///< more designs
   bool long_text = false;  ///< also T = 32768 with recomputation
 };
@@ -44,8 +60,10 @@ struct Timing {
 };
 /// Runs f once unmeasured (unless `cold`), then until `seconds` are over, at least `least` times.
 Timing time_runs(const std::function<void()>& f, double seconds, int least, bool cold = false);
-/// A result with its timing, and its rate where `flops` > 0.
-BenchResult timed(std::string name, const Timing& timing, double flops, double peak_gflops);
+/// A result with its timing.
+BenchResult timed(std::string name, const Timing& timing);
+/// And with the rate of so many FLOPs a run, held against the products of a type.
+BenchResult timed(std::string name, const Timing& timing, double flops, DType type);
 
 /// Throws Error(runtime) unless every kernel that this machine runs agrees with its reference.
 void require_ok(const std::vector<KernelRow>& rows);

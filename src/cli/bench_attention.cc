@@ -91,9 +91,8 @@ void bench_case(const BenchContext& context, const MechanismInfo& mechanism, DTy
   const double share = share_visited(mechanism, type, regime, op, context);
   const std::string name =
       fmt::format("attention {} {} T={} {}", mechanism.name, name_of(type), kTime, regime.name);
-  const double peak = context.peaks.gflops(type);
-  results.push_back(timed(name + " forward", forward, share * op.plan().forward.flops, peak));
-  results.push_back(timed(name + " backward", backward, share * op.plan().backward.flops, peak));
+  results.push_back(timed(name + " forward", forward, share * op.plan().forward.flops, type));
+  results.push_back(timed(name + " backward", backward, share * op.plan().backward.flops, type));
   if (share < 1) {
     results[results.size() - 2].note = fmt::format("visits {:.0f}% of the key blocks", 100 * share);
   }

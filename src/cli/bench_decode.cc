@@ -60,7 +60,7 @@ void bench_model(const BenchContext& context, const std::string& design, DType t
   const std::vector<int32_t> prompt = random_tokens(kPrompt, model.config.vocab);
   const std::string name = fmt::format("{} {} dim 384 x 6", design, name_of(type));
   const Timing prefill = time_runs([&] { session.truncate(0), session.feed(prompt); }, 0.5, 3);
-  results.push_back(timed(fmt::format("prefill {} T={}", name, kPrompt), prefill, 0, 0));
+  results.push_back(timed(fmt::format("prefill {} T={}", name, kPrompt), prefill));
   results.back().tokens_per_second = static_cast<double>(kPrompt) / prefill.median;
   const int32_t token = 1;
   const Timing decode = time_runs(
@@ -71,9 +71,10 @@ void bench_model(const BenchContext& context, const std::string& design, DType t
       1, 64);
   // Every weight is read once a token; what the cache adds is little beside it at this length.
   const double bytes = static_cast<double>(model.parameters.bytes());
-  BenchResult r = timed(fmt::format("decode {} after {}", name, kPrompt), decode, 0, 0);
+  BenchResult r = timed(fmt::format("decode {} after {}", name, kPrompt), decode);
   r.tokens_per_second = 1 / decode.median;
-  r.percent_of_peak = 100 * bytes / decode.median * 1e-9 / context.peaks.bandwidth_gb_s;
+  r.bound = Bound::bandwidth;
+  r.rate = bytes / decode.median * 1e-9;
   r.note =
       "of the memory bandwidth; cache " + human_bytes(static_cast<double>(session.cache_bytes()));
   results.push_back(std::move(r));

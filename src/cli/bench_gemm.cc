@@ -44,7 +44,7 @@ std::vector<BenchResult> bench_gemm(const BenchContext& context) {
       const Timing timing = time_runs(
           [&] { gemm.run(a.data(), b.data(), c.data(), p.m, false, scratch.data()); }, 0.3, 5);
       results.push_back(timed(fmt::format("gemm {} {}x{}x{}", name_of(type), p.m, p.n, p.k), timing,
-                              spec.flops(), context.peaks.gflops(type)));
+                              spec.flops(), type));
       results.back().note = gemm.implementation();
     }
   }

@@ -23,12 +23,19 @@ Timing time_runs(const std::function<void()>& f, double seconds, int least, bool
   return {median, range / median, static_cast<int>(times.size())};
 }
 
-BenchResult timed(std::string name, const Timing& timing, double flops, double peak_gflops) {
-  BenchResult r{std::move(name), timing.median, timing.spread, timing.runs, {}, {}, {}, {}};
-  if (flops > 0) {
-    r.gflops = flops / timing.median * 1e-9;
-    r.percent_of_peak = 100 * *r.gflops / peak_gflops;
-  }
+BenchResult timed(std::string name, const Timing& timing) {
+  BenchResult r;
+  r.name = std::move(name);
+  r.seconds = timing.median;
+  r.spread = timing.spread;
+  r.runs = timing.runs;
+  return r;
+}
+
+BenchResult timed(std::string name, const Timing& timing, double flops, DType type) {
+  BenchResult r = timed(std::move(name), timing);
+  r.gflops = r.rate = flops / timing.median * 1e-9;
+  r.bound = gemm_bound(type);
   return r;
 }
 

@@ -67,6 +67,8 @@ struct TrainCase {
 
 BenchResult bench_case(const BenchContext& context, const TrainCase& c, const Corpus& corpus) {
   check_loss(sized(c.design, 64), corpus, c.type, context.runtime);
+  restart_resident_peak();
+  const double before = resident_memory().now;
   Model model = make_model(sized(c.design, c.time), 1, DType::f32, Trainer::weight_copies(c.type));
   Trainer::Options options;
   options.train.batch = c.batch;
@@ -85,10 +87,11 @@ BenchResult bench_case(const BenchContext& context, const TrainCase& c, const Co
   BenchResult r =
       timed(fmt::format("train {} {} dim 384 x 6, T={} B={}{}", c.design, name_of(c.type), c.time,
                         c.batch, c.recompute ? ", recompute" : ""),
-            timing, flops, context.peaks.gflops(c.type));
+            timing, flops, c.type);
   r.tokens_per_second = tokens / timing.median;
-  r.mfu = *r.percent_of_peak / 100;
-  r.note = human_bytes(trainer.memory().total()) + " planned";
+  r.is_training = true;
+  r.note = fmt::format("{} planned, {} taken", human_bytes(trainer.memory().total()),
+                       human_bytes(resident_memory().peak - before));
   return r;
 }
 

@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cli/bench.h"
+#include "runtime/peak.h"
+
+namespace weft::cli {
+namespace {
+
+bool apart(double a, double b) {
+  return std::fabs(a - b) > 0.1 * std::max(a, b);
+}
+
+}  // namespace
+
+double Peaks::of(Bound bound) const {
+  if (bound == Bound::bandwidth) return bandwidth_gb_s;
+  return bound == Bound::gemm_bf16 ? gflops_bf16 : gflops_f32;
+}
+
+Peaks measure_peaks(const Runtime& runtime) {
+  return {measure_gemm_peak(runtime, DType::f32, 0.4), measure_gemm_peak(runtime, DType::bf16, 0.4),
+          measure_bandwidth(runtime, 0.2)};
+}
+
+Peaks larger(const Peaks& a, const Peaks& b) {
+  return {std::max(a.gflops_f32, b.gflops_f32), std::max(a.gflops_bf16, b.gflops_bf16),
+          std::max(a.bandwidth_gb_s, b.bandwidth_gb_s)};
+}
+
+std::string busy_note(const Peaks& before, const Peaks& after) {
+  if (!apart(before.gflops_f32, after.gflops_f32) &&
+      !apart(before.gflops_bf16, after.gflops_bf16) &&
+      !apart(before.bandwidth_gb_s, after.bandwidth_gb_s)) {
+    return "";
+  }
+  return fmt::format(
+      "the machine was busy: peaks {:.0f} and {:.0f} GFLOP/s, {:.0f} GB/s before, {:.0f} and "
+      "{:.0f}, {:.0f} after; the larger count",
+      before.gflops_f32, before.gflops_bf16, before.bandwidth_gb_s, after.gflops_f32,
+      after.gflops_bf16, after.bandwidth_gb_s);
+}
+
+std::optional<double> BenchResult::percent_of_peak(const Peaks& peaks) const {
+  if (bound == Bound::none) return {};
+  return 100 * rate / peaks.of(bound);
+}
+
+}  // namespace weft::cli

@@ -1,0 +1,41 @@
+#include <gtest/gtest.h>
+
+#include "cli/bench.h"
+
+namespace weft::cli {
+namespace {
+
+TEST(BenchPeaks, TheLargerOfTwoCounts) {
+  const Peaks busy{109, 410, 22}, idle{218, 405, 44};
+  const Peaks best = larger(busy, idle);
+  EXPECT_EQ(best.gflops_f32, 218);
+  EXPECT_EQ(best.gflops_bf16, 410);
+  EXPECT_EQ(best.bandwidth_gb_s, 44);
+  EXPECT_EQ(busy_note(busy, idle),
+            "the machine was busy: peaks 109 and 410 GFLOP/s, 22 GB/s before, 218 and 405, 44 "
+            "after; the larger count");
+}
+
+TEST(BenchPeaks, AgreementIsNotWorthALine) {
+  const Peaks a{218, 405, 44};
+  EXPECT_EQ(busy_note(a, {200, 440, 41}), "");
+  EXPECT_NE(busy_note(a, {195, 405, 44}), "");
+  EXPECT_NE(busy_note({218, 360, 44}, a), "");
+  EXPECT_NE(busy_note(a, {218, 405, 50}), "");
+}
+
+TEST(BenchPeaks, ARateIsHeldAgainstItsOwnBound) {
+  const Peaks peaks{200, 400, 50};
+  const Timing timing{.median = 0.5, .spread = 0, .runs = 1};
+  EXPECT_DOUBLE_EQ(*timed("a", timing, 50e9, DType::f32).percent_of_peak(peaks), 50);
+  EXPECT_DOUBLE_EQ(*timed("b", timing, 50e9, DType::bf16).percent_of_peak(peaks), 25);
+  EXPECT_DOUBLE_EQ(*timed("a", timing, 50e9, DType::f32).gflops, 100);
+  BenchResult r = timed("c", timing);
+  EXPECT_FALSE(r.percent_of_peak(peaks));
+  r.bound = Bound::bandwidth;
+  r.rate = 40;
+  EXPECT_DOUBLE_EQ(*r.percent_of_peak(peaks), 80);
+}
+
+}  // namespace
+}  // namespace weft::cli
