@@ -2,12 +2,18 @@
 // line with what was expected and what came.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
 #include <vector>
+
+// CLI11 is large: only flags.cc and run.cc compile it.
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace weft::cli {
 
