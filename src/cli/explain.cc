@@ -73,7 +73,7 @@ nlohmann::json memory_json(const MemoryPlan& m) {
   return {{"peak_bytes", bytes(m.total())},      {"parameters", bytes(m.parameters)},
           {"gradients", bytes(m.gradients)},     {"optimizer", bytes(m.optimizer)},
           {"activations", bytes(m.activations)}, {"tables", bytes(m.tables)},
-          {"batches", bytes(m.batches)}};
+          {"products", bytes(m.products)},       {"batches", bytes(m.batches)}};
 }
 
 nlohmann::json layers_json(const ModelConfig& config, const Explanation& e) {
@@ -124,6 +124,7 @@ std::string memory_text(const TrainConfig& train, const MemoryPlan& m) {
   line("optimizer", m.optimizer);
   line("activations", m.activations);
   line("tables", m.tables);
+  line("products", m.products);
   line("batches", m.batches);
   line("together", m.total());
   return out;

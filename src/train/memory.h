@@ -14,12 +14,13 @@ struct MemoryPlan {
   double gradients = 0;
   double optimizer = 0;
   double activations =
-      0;              ///< the arena in which the training and the evaluation program take turns
-  double tables = 0;  ///< cosines and sines of positions
+      0;                ///< the arena in which the training and the evaluation program take turns
+  double tables = 0;    ///< cosines and sines of positions
+  double products = 0;  ///< objects of the GEMM library (an estimate from measurements)
   double batches = 0;
 
   double total() const {
-    return parameters + gradients + optimizer + activations + tables + batches;
+    return parameters + gradients + optimizer + activations + tables + products + batches;
   }
 };
 

@@ -190,7 +190,7 @@ TEST(Trainer, PlansItsMemory) {
   EXPECT_LE(least.optimizer, plan.optimizer);
   EXPECT_LE(least.activations, plan.activations);
   EXPECT_LE(least.batches, plan.batches);
-  Trainer::Options options = bench.options(1);
+  Trainer::Options options = bench.options(2);
   options.usable_memory = 0.9 * plan.total();
   expect_error(ErrorCode::config, "train.batch", [&] { Trainer(bench.model, options); });
 }
