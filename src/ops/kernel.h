@@ -2,6 +2,8 @@
 // check` walk the lists, so a kernel is tested by being listed.
 #pragma once
 
+#include <array>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,10 +15,24 @@
 
 namespace weft {
 
+/// A few element types, held by value.
+class DTypes {
+ public:
+  constexpr DTypes(std::initializer_list<DType> types) {
+    for (const DType t : types) list_[count_++] = t;
+  }
+  constexpr const DType* begin() const { return list_.data(); }
+  constexpr const DType* end() const { return list_.data() + count_; }
+
+ private:
+  std::array<DType, 6> list_{};
+  size_t count_ = 0;
+};
+
 struct KernelTag {
   std::string_view name;  ///< "avx512", "onednn", "ref"
   Isa isa = Isa::generic;
-  std::initializer_list<DType> dtypes;
+  DTypes dtypes;
 };
 
 /// Functions of one kernel (a struct of function pointers, chosen by the op) under its tag.
