@@ -47,6 +47,7 @@ TEST(Nearest, SuggestsOnlyWhatIsNear) {
   const std::vector<std::string> words = {"heads", "kv_heads", "window"};
   EXPECT_EQ(nearest("head", words), "heads");
   EXPECT_EQ(nearest("kv_head", words), "kv_heads");
+  EXPECT_EQ(nearest("haeds", words), "heads");
   EXPECT_EQ(nearest("zzzzzz", words), "");
 }
 

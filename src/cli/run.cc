@@ -73,7 +73,6 @@ int dispatch(int argc, const char* const* argv, const Console& console) {
   root.name("weft");
   root.allow_extras();
   root.require_subcommand(0, 1);  // "train" in `weft bench train` is an argument
-  root.require_subcommand(0, 1);  // so that "bench train" does not name a second verb
   root.set_version_flag("--version", std::string("weft ") + kVersion);
   CommonFlags common;
   const std::vector<Entry> entries = declare(root, common);
@@ -111,6 +110,8 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
 int run(int argc, const char* const* argv) noexcept {
   // A closed pipe behind stdout or stderr must not kill a training run.
   std::signal(SIGPIPE, SIG_IGN);
+  // A file that reaches its limit is a write error like any other.
+  std::signal(SIGXFSZ, SIG_IGN);
   const Console console;
   try {
     return dispatch(argc, argv, console);

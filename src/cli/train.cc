@@ -109,6 +109,7 @@ class TrainVerb final : public Verb {
       fail(ErrorCode::usage, {"weft train", "a TOML file or a design", "none",
                               "or --resume to go on with the run in --out"});
     }
+    if (out_.empty()) fail(ErrorCode::usage, {"weft train --out", "a folder", "an empty name"});
     std::vector<io::Override> overrides;
     for (const std::string& text : settings_) overrides.push_back(io::parse_override(text));
     const std::string source =

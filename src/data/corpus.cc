@@ -136,6 +136,11 @@ Splits split_tail(const Corpus& corpus, double fraction) {
          {"config: data.holdout", "a fraction from 0 to below 1", std::to_string(fraction), ""});
   }
   const auto held = static_cast<int64_t>(fraction * static_cast<double>(corpus.size()));
+  if (fraction > 0 && held == 0) {
+    fail(ErrorCode::config, {"config: data.holdout", "a fraction that holds out at least one token",
+                             std::to_string(fraction) + " of " + std::to_string(corpus.size()),
+                             "0 holds out nothing"});
+  }
   const int64_t cut = corpus.size() - held;
   return {{0, cut}, {cut, corpus.size()}};
 }

@@ -85,6 +85,10 @@ std::vector<LengthLoss> evaluate(const Model& model, const Corpus& corpus, Split
         options.on_progress((done + static_cast<double>(n * lengths[i])) / total);
       }
     });
+    if (!std::isfinite(loss)) {
+      fail(ErrorCode::runtime, {"evaluation", "a finite loss", std::to_string(loss),
+                                "the weights hold a NaN or an infinity, or overflow"});
+    }
     done += static_cast<double>(windows[i].count() * lengths[i]);
     results.push_back({.length = lengths[i],
                        .targets = windows[i].targets(),

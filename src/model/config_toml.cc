@@ -42,7 +42,6 @@ void read_sizes(TableReader& table, ModelConfig& c) {
   table.read("dim", c.dim, 1, kAny);
   table.read("layers", c.layers, 1, 1024);
   table.read("heads", c.heads, 1, 1024);
-  if (c.dim % c.heads == 0) c.head_dim = c.dim / c.heads;
   table.read("head_dim", c.head_dim, 1, kAny);
   table.read("ffn", c.ffn, 1, kAny);
   table.read("context", c.context, 1, kAny);

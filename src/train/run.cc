@@ -121,6 +121,7 @@ class Run {
 
  private:
   const TrainConfig& train() const { return config_.train; }
+  void check_sizes() const;
   void open();
   void restore();
   void announce() const;
@@ -148,6 +149,22 @@ class Run {
   int64_t steps_since_log_ = 0;
 };
 
+// Absurd sizes are refused before a weight is allocated: at once where a lower bound does not fit,
+// by the plan itself where the bound comes near.
+void Run::check_sizes() const {
+  constexpr double kNear = 1.0 / 16;  // of memory; what the bound leaves out is never 16 times it
+  const MemoryPlan least = least_memory(config_.model, train());
+  check_memory(least, usable_memory());
+  if (least.total() < kNear * usable_memory()) return;
+  const Layout layout = derive_layout(config_.model, request_.axes);
+  const TrainingPrograms programs =
+      build_training(config_.model, layout, train(), request_.runtime, request_.axes);
+  const auto parameters = parameter_list(config_.model, layout, request_.axes);
+  check_memory(plan_memory(programs, config_.model, parameters, train(),
+                           config_.data.mask_documents, request_.axes),
+               usable_memory());
+}
+
 // Everything that can be refused is refused here, before the folder is touched.
 void Run::open() {
   data_.tokenizer = make_tokenizer(config_.data.tokenizer);
@@ -155,7 +172,7 @@ void Run::open() {
     check_data_config(config_, *data_.tokenizer);
     open_text(config_, data_);
   }
-  check_memory(least_memory(config_.model, train()), usable_memory());
+  check_sizes();
   model_.emplace(make_model(config_.model, train().seed, DType::f32,
                             Trainer::weight_copies(train().precision), request_.axes));
   trainer_.emplace(*model_, Trainer::Options{.train = train(),

@@ -30,6 +30,7 @@ inline RunConfig tiny_run(const std::filesystem::path& text,
     [model]
     design = "resformer"
     dim = 32
+    head_dim = 16
     layers = 2
     heads = 2
     ffn = 64
