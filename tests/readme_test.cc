@@ -1,5 +1,5 @@
-// The README's tables of what there is are generated from the registries; this test compares them and,
-// with WEFT_UPDATE_README=1 (scripts/readme), writes them.
+// The README's tables of what there is are generated from the registries; this test compares them
+// and, with WEFT_UPDATE_README=1 (scripts/readme), writes them.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
