@@ -203,8 +203,12 @@ void Gemm::Impl::check() {
 
 void Gemm::Impl::plan_tile(Tile& tile, bool tail, bool add) {
   const bool m_open = spec.open == OpenDim::m;
-  tile.stage_a = widen || tail;
-  tile.stage_b = widen || (tail && !m_open);
+  // One row of a transposed A, or one column of a plain B, has a stride that means nothing;
+  // oneDNN 3.7 takes it for the other one. Dense copies read the same either way.
+  const bool lone_row = spec.transpose_a && tile.m == 1 && spec.lda != 1;
+  const bool lone_column = !spec.transpose_b && tile.n == 1 && spec.ldb != 1;
+  tile.stage_a = widen || tail || lone_row;
+  tile.stage_b = widen || (tail && !m_open) || lone_column;
   tile.stage_c = (tail && m_open) || (widen && spec.out != DType::f32);
   const auto in = dnnl_type(widen ? DType::f32 : spec.in);
   const int64_t lda = !tile.stage_a ? spec.lda : spec.transpose_a ? tile.m : tile.k;
