@@ -45,8 +45,7 @@ TEST(Place, NeverOverlapsAndStaysNearThePeak) {
   }
 }
 
-// y = x * w (elementwise, w one row), all f64; reads its input back, may work in place when
-// `square` is off.
+// y = x * w (elementwise, w one row), all f64. Its backward reads x back, or a copy that it saved.
 class Scale : public Op {
  public:
   explicit Scale(bool save) : save_(save) {}
@@ -55,12 +54,8 @@ class Scale : public Op {
     width_ = in[0].shape[1];
     OpPlan p;
     p.outputs = {in[0]};
-    if (save_) {
-      p.saved = {in[0]};
-    } else {
-      p.backward_reads_input = {true, true};
-    }
-    if (save_) p.backward_reads_input = {false, true};
+    if (save_) p.saved = {in[0]};
+    p.backward_reads_input = {!save_, true};
     return p;
   }
   void forward(const Frame& f) const noexcept override {
