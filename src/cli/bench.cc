@@ -18,11 +18,13 @@ namespace {
 struct Bench {
   const char* name;
   std::vector<BenchResult> (*run)(const BenchContext&);
+  bool minutes = false;  ///< runs only where it is named
 };
 constexpr Bench kBenches[] = {{"gemm", bench_gemm},
                               {"attention", bench_attention},
                               {"train", bench_train},
-                              {"decode", bench_decode}};
+                              {"decode", bench_decode},
+                              {"designs", bench_designs, true}};
 
 nlohmann::json to_json(const BenchResult& r, const Peaks& peaks) {
   nlohmann::json j{
@@ -33,6 +35,7 @@ nlohmann::json to_json(const BenchResult& r, const Peaks& peaks) {
     if (r.is_training) j["mfu"] = *percent / 100;
   }
   if (r.tokens_per_second) j["tokens_per_second"] = *r.tokens_per_second;
+  if (r.ratio) j["ratio"] = *r.ratio;
   if (!r.note.empty()) j["note"] = r.note;
   return j;
 }
@@ -41,23 +44,27 @@ class BenchVerb final : public Verb {
  public:
   std::string_view name() const override { return "bench"; }
   std::string_view summary() const override {
-    return "Speed of gemm, attention, train or decode (all unless one is named), beside the peaks";
+    return "Speed of gemm, attention, train or decode (all unless one is named), beside the peaks; "
+           "designs: training steps beside the transformer's";
   }
 
   void declare(Flags& flags) override {
-    flags.text("WHAT", what_, "gemm, attention, train or decode");
+    flags.text("WHAT", what_, "gemm, attention, train, decode or designs");
     flags.flag("--all", all_, "train and decode: also resformer, svformer, sla, stick-breaking");
     flags.flag("--long", long_, "train: also one step at T=32768 with recomputation (minutes)");
+    flags.repeated("--design", designs_, "designs: one to compare, may be repeated (all)");
+    flags.integer("--time", time_, {16, 1 << 20}, "designs: tokens of a sequence");
+    flags.integer("--batch", batch_, {1, 1024}, "designs: sequences of a step");
   }
 
   int run(const Invocation& invocation) override {
     check_what();
     const Runtime& rt = invocation.runtime;
     const Peaks before = measure_peaks(rt);
-    const BenchContext context{invocation.console, rt, all_, long_};
+    const BenchContext context{invocation.console, rt, all_, long_, designs_, time_, batch_};
     std::vector<BenchResult> results;
     for (const Bench& bench : kBenches) {
-      if (!what_.empty() && what_ != bench.name) continue;
+      if (what_.empty() ? bench.minutes : what_ != bench.name) continue;
       for (BenchResult& r : bench.run(context)) results.push_back(std::move(r));
     }
     const Peaks after = measure_peaks(rt), peaks = larger(before, after);
@@ -108,6 +115,8 @@ class BenchVerb final : public Verb {
 
   std::string what_;
   bool all_ = false, long_ = false;
+  std::vector<std::string> designs_;
+  int64_t time_ = 512, batch_ = 8;
 };
 
 }  // namespace

@@ -40,8 +40,9 @@ struct BenchResult {
   int runs = 0;
   std::optional<double> gflops, tokens_per_second;
   Bound bound = Bound::none;
-  double rate = 0;           ///< in the unit of the bound
-  bool is_training = false;  ///< the share of the peak is the model's utilisation
+  double rate = 0;                   ///< in the unit of the bound
+  bool is_training = false;          ///< the share of the peak is the model's utilisation
+  std::optional<double> ratio = {};  ///< of the time of what it is compared with
   std::string note = {};
 
   std::optional<double> percent_of_peak(const Peaks& peaks) const;
@@ -50,8 +51,10 @@ struct BenchResult {
 struct BenchContext {
   const Console& console;
   Runtime runtime;
-  bool all = false;        ///< more designs
-  bool long_text = false;  ///< also T = 32768 with recomputation
+  bool all = false;                       ///< more designs
+  bool long_text = false;                 ///< also T = 32768 with recomputation
+  std::vector<std::string> designs = {};  ///< to compare with the transformer; empty: all
+  int64_t time = 512, batch = 8;          ///< at which they are
 };
 
 struct Timing {
@@ -71,6 +74,7 @@ void require_ok(const std::vector<KernelRow>& rows);
 std::vector<BenchResult> bench_gemm(const BenchContext& context);
 std::vector<BenchResult> bench_attention(const BenchContext& context);
 std::vector<BenchResult> bench_train(const BenchContext& context);
+std::vector<BenchResult> bench_designs(const BenchContext& context);
 std::vector<BenchResult> bench_decode(const BenchContext& context);
 
 }  // namespace weft::cli
