@@ -104,11 +104,12 @@ void Attention::check_spec() {
   if (!s.slopes.empty() && static_cast<int64_t>(s.slopes.size()) != s.heads) {
     refuse(count(s.heads) + " slopes", count(s.slopes.size()));
   }
-  if ((settings_.remainder == Remainder::learned) != (s.remainder >= 0)) {
-    refuse("an input for the remainder exactly where it is learned",
-           s.remainder >= 0 ? "an input" : "none");
+  const size_t parameters = settings_.remainder == Remainder::learned ? 1 : 0;
+  if (s.parameters.size() != parameters) {
+    refuse(count(parameters) + " inputs with parameters of " + std::string(info_.name),
+           count(s.parameters.size()));
   }
-  if (s.return_remainder && info_.traits.normalised) {
+  if (s.return_remainder && !settings_.leaves_rest) {
     refuse("a mechanism with a remainder", std::string(info_.name));
   }
   check_overlap(s.q, s.head_dim, s.k, s.head_dim, false);
@@ -226,15 +227,13 @@ void Attention::check_inputs(std::span<const TensorDesc> in, const PlanContext& 
       problem_.most_capacity = std::max(problem_.most_capacity, h.capacity);
     }
   }
-  if (spec_.remainder >= 0) {
-    const DType parameter = type_ == DType::f64 ? DType::f64 : DType::f32;
-    const TensorDesc expected{parameter, Shape{spec_.heads, spec_.value_dim}};
-    if (spec_.remainder >= static_cast<int>(in.size()) ||
-        in[static_cast<size_t>(spec_.remainder)] != expected) {
-      refuse("a remainder of " + expected.str(),
-             spec_.remainder >= static_cast<int>(in.size())
-                 ? "no such input"
-                 : in[static_cast<size_t>(spec_.remainder)].str());
+  for (const int parameter : spec_.parameters) {
+    const DType exact = type_ == DType::f64 ? DType::f64 : DType::f32;
+    const TensorDesc expected{exact, Shape{spec_.heads, spec_.value_dim}};
+    const bool there = parameter >= 0 && parameter < static_cast<int>(in.size());
+    if (!there || in[static_cast<size_t>(parameter)] != expected) {
+      refuse("a parameter of " + expected.str(),
+             there ? in[static_cast<size_t>(parameter)].str() : "no such input");
     }
   }
 }
@@ -255,7 +254,7 @@ void Attention::fill_problem(const PlanContext& context) {
   p.v = v_.data();
   p.k_past = k_past_.empty() ? nullptr : k_past_.data();
   p.v_past = v_past_.empty() ? nullptr : v_past_.data();
-  p.remainder_input = spec_.remainder;
+  p.remainder_input = spec_.parameters.empty() ? -1 : spec_.parameters[0];
   p.remainder_is_f32 = type_ != DType::f64;
   p.owners = static_cast<int>(owner_begin_.size()) - 1;
   p.owner_begin = owner_begin_.data();
@@ -281,7 +280,7 @@ void Attention::fill_plan(std::span<const TensorDesc> in, const PlanContext& con
   if (spec_.return_remainder) plan.outputs.push_back({wide, Shape{rows, spec_.heads}});
   if (context.training && kernel_.tiles != nullptr) {
     plan.saved = {{DType::f32, Shape{rows, spec_.heads}}, {DType::i32, Shape{rows, spec_.heads}}};
-    if (type_ == DType::bf16 && info_.traits.normalised) plan.saved.push_back(plan.outputs[0]);
+    if (type_ == DType::bf16 && settings_.reads_output) plan.saved.push_back(plan.outputs[0]);
   }
   plan.forward_scratch = kernel_.forward_scratch(problem_, kernel_.tiles);
   if (context.training) plan.backward_scratch = kernel_.backward_scratch(problem_, kernel_.tiles);

@@ -46,7 +46,9 @@ struct AttentionSpec {
   std::vector<HeadRef> q;      ///< [heads]
   std::vector<HeadRef> k, v;   ///< [kv_heads] each; several may name the same columns
   std::vector<HeadRef> k_past, v_past;  ///< [kv_heads] each, or empty: no cache
-  int remainder = -1;  ///< input with the learned remainder [heads, value_dim], f32 (f64 with f64)
+  /// Inputs with the mechanism's parameters that the op reads, in order; f32 (f64 with f64). A
+  /// learned remainder is [heads, value_dim].
+  std::vector<int> parameters;
   bool return_remainder = false;
 };
 

@@ -58,9 +58,10 @@ AttentionSpec spec_of(const Layout& l, const MechanismInfo& info, const Args& ar
   s.window = l.window;
   s.mechanism = info.name;
   s.args = args;
-  s.return_remainder = !info.traits.normalised;
+  const MechanismSettings settings = info.settings(args);
+  s.return_remainder = settings.leaves_rest;
   if (l.alibi) s.slopes = alibi_slopes(l.heads);
-  if (info.settings(args).remainder == Remainder::learned) s.remainder = 3;
+  if (settings.remainder == Remainder::learned) s.parameters = {3};
   for (int64_t h = 0; h < l.heads; ++h) s.q.push_back({0, h * l.head_dim});
   for (int64_t h = 0; h < l.kv_heads; ++h) {
     s.k.push_back({1, kUnread + (l.shared_keys ? 0 : h * l.head_dim)});
@@ -90,7 +91,7 @@ test::CheckCase case_of(const Layout& l, const MechanismInfo& info, const Args& 
   add(l.heads * l.head_dim, false);
   add(kUnread + l.kv_heads * l.head_dim, true);
   add(kUnread + l.kv_heads * l.value_dim, true);
-  if (spec.remainder >= 0) {
+  for (size_t n = 0; n < spec.parameters.size(); ++n) {
     c.inputs.push_back({.shape = Shape{l.heads, l.value_dim}, .role = test::Role::parameter});
   }
   return c;

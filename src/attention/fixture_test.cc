@@ -74,8 +74,9 @@ AttentionSpec spec_of(const Case& c) {
   s.slopes = c.slopes;
   const MechanismInfo& info = mechanisms(c).find(c.mechanism);
   s.args = Args(c.mechanism, info.args, c.args);
-  s.return_remainder = !info.traits.normalised;
-  if (info.settings(s.args).remainder == Remainder::learned) s.remainder = 3;
+  const MechanismSettings settings = info.settings(s.args);
+  s.return_remainder = settings.leaves_rest;
+  if (settings.remainder == Remainder::learned) s.parameters = {3};
   for (int64_t h = 0; h < c.heads; ++h) s.q.push_back({0, h * c.head_dim});
   for (int64_t h = 0; h < c.kv_heads; ++h) {
     s.k.push_back({1, (c.k_from.empty() ? h : c.k_from[size_t(h)]) * c.head_dim});
@@ -114,7 +115,7 @@ Outcome attend(const Case& c, const Values& x) {
   in.push_back(filled(c.type, rows, c.heads * c.head_dim, x.q));
   in.push_back(filled(c.type, rows, c.kv_heads * c.head_dim, x.k));
   in.push_back(filled(c.type, rows, c.kv_heads * c.value_dim, x.v));
-  if (spec.remainder >= 0) in.push_back(filled(wide, c.heads, c.value_dim, x.w));
+  if (!spec.parameters.empty()) in.push_back(filled(wide, c.heads, c.value_dim, x.w));
   const OpPlan plan = op->plan(descs_of(in), context);
   const std::vector<Tensor> out = poisoned_all(plan.outputs), saved = poisoned_all(plan.saved),
                             d_in = poisoned_all(descs_of(in));
@@ -140,7 +141,7 @@ Outcome attend(const Case& c, const Values& x) {
   r.dq = read(d_in[0], present);
   r.dk = read(d_in[1], present);
   r.dv = read(d_in[2], present);
-  if (spec.remainder >= 0) r.dw = read(d_in[3], c.heads);
+  if (!spec.parameters.empty()) r.dw = read(d_in[3], c.heads);
   if (saved.size() >= 2) {
     r.visited.assign(saved[1].as<int32_t>(), saved[1].as<int32_t>() + present * c.heads);
   }
@@ -187,7 +188,7 @@ Outcome attend_in_chunks(const Case& c, const Values& x, const std::vector<int64
                          std::vector<int64_t> capacities) {
   AttentionSpec spec = spec_of(c);
   const std::vector<Cache> caches = make_caches(c, std::move(capacities));
-  int input = spec.remainder >= 0 ? 4 : 3;
+  int input = !spec.parameters.empty() ? 4 : 3;
   for (const Cache& cache : caches) {
     auto& past = cache.input == 1 ? spec.k_past : spec.v_past;
     for (int64_t h = cache.begin; h < cache.end; ++h) past.push_back({input, h - cache.begin});
@@ -207,7 +208,7 @@ Outcome attend_in_chunks(const Case& c, const Values& x, const std::vector<int64
     for (size_t i = 0; i < 3; ++i) {
       fresh.push_back(filled(c.type, time, widths[i], *arrays[i], run.past));
     }
-    if (spec.remainder >= 0) fresh.push_back(filled(wide, c.heads, c.value_dim, x.w));
+    if (!spec.parameters.empty()) fresh.push_back(filled(wide, c.heads, c.value_dim, x.w));
     std::vector<TensorDesc> descs = descs_of(fresh);
     auto in = pointers(fresh);
     for (const Cache& cache : caches) {

@@ -18,17 +18,21 @@ struct AttentionSpec;
 struct MechanismInfo;
 
 struct MechanismTraits {
-  bool ordered = false;     ///< the result depends on the order of the keys, beside their scores
-  bool recurrent = false;   ///< a state replaces the keys
-  bool normalised = false;  ///< weights of a row sum to one
+  bool ordered = false;    ///< the result depends on the order of the keys, beside their scores
+  bool recurrent = false;  ///< a state replaces the keys
 };
 
 /// A learned parameter of the attention block that the mechanism brings along, named under
 /// model.layers.N.self_attn.
 struct MechanismParameter {
+  enum class Reader : uint8_t {
+    attention,  ///< the attention op, as AttentionSpec::parameters
+    output,     ///< the op on its output, MechanismInfo::output_op
+  };
   std::string name;  ///< "remainder", "norm.weight"
   Shape shape;
   double init = 0;
+  Reader reader = Reader::attention;
 };
 
 struct TileKernel;
@@ -51,6 +55,10 @@ struct MechanismInfo {
   std::span<const ArgSpec> args;
   /// Parameters that these arguments ask for, in order.
   std::vector<MechanismParameter> (*parameters)(const Args& args, int64_t heads, int64_t head_dim);
+  /// The op on the heads' outputs o [rows, heads * head_dim], before the output projection; its
+  /// further inputs are the parameters read by `output`, in order. Null where the mechanism has
+  /// none; returns null where these arguments ask for none.
+  std::unique_ptr<Op> (*output_op)(const Args& args, int64_t heads, int64_t head_dim) = nullptr;
   /// Streaming mechanisms only: what the kernels are told, and the kernels, fastest first.
   MechanismSettings (*settings)(const Args& args);
   std::span<const Kernel<AttentionKernelOf>> kernels;

@@ -20,7 +20,10 @@ enum class Remainder : uint8_t { none, self_value, learned };
 
 /// What a mechanism's arguments come down to.
 struct MechanismSettings {
-  bool strict = false;  ///< a query does not see the key at its own position
+  bool strict = false;        ///< a query does not see the key at its own position
+  bool normalised = false;    ///< weights of a row sum to one
+  bool leaves_rest = false;   ///< weights of a row sum to one with a rest, which the op can return
+  bool reads_output = false;  ///< the backward needs the products do.o
   Remainder remainder = Remainder::none;
   /// A tile stops when every stick is shorter than this. 0: when the rest rounds to nothing
   /// (exact); negative: never.

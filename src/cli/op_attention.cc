@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "cli/single_op.h"
-#include "ops/head_norm/head_norm.h"
 #include "ops/rope/rope.h"
 
 namespace weft::cli {
@@ -90,14 +89,24 @@ void copy(const Tensor& from, Tensor& to) {
   std::memcpy(to.data(), from.data(), from.desc().bytes());
 }
 
-/// rope (of q and of k), attention, head norm: each an op of its own, all over S rows a sequence.
+/// What the file calls a parameter of the mechanism.
+std::string file_name(const MechanismParameter& parameter) {
+  return parameter.name == "remainder" ? "w" : parameter.name;
+}
+
+/// rope (of q and of k), attention, the mechanism's output op: each an op of its own, all over S
+/// rows a sequence.
 class Pipeline {
  public:
   Pipeline(const io::SafeTensors& in, const AttentionSettings& settings, const Runtime& runtime)
       : in_(in), settings_(settings), s_(read_sizes(in)), type_(in.find("q")->desc.dtype) {
     wide_ = type_ == DType::f64 ? DType::f64 : DType::f32;
-    rem_ = !MechanismRegistry().find(settings.mechanism).traits.normalised;
-    learned_ = has("remainder", "learned");
+    const Args& args = settings.mechanism_args;
+    rem_ = mechanism_.settings(args).leaves_rest;
+    for (MechanismParameter& p : mechanism_.parameters(args, s_.heads, s_.value_dim)) {
+      (p.reader == MechanismParameter::Reader::output ? output_parameters_ : parameters_)
+          .push_back(std::move(p));
+    }
     if (in.find("drem") != nullptr && !rem_) {
       refuse(in, "drem", "a mechanism with a remainder", settings.mechanism);
     }
@@ -110,7 +119,7 @@ class Pipeline {
   std::vector<NamedResult> operator()() {
     fill();
     forward();
-    const Tensor& o = norm_ ? norm_->out(0) : attention_->out(0);
+    const Tensor& o = output_ ? output_->out(0) : attention_->out(0);
     std::vector<NamedResult> results;
     results.push_back({"o", from_rows(o, {s_.batch, s_.queries, s_.heads, s_.value_dim})});
     if (rem_) {
@@ -121,14 +130,12 @@ class Pipeline {
   }
 
  private:
-  bool has(const char* arg, const char* value) const {
-    const auto& values = settings_.mechanism_args.values();
-    const auto it = values.find(arg);
-    return it != values.end() && it->second == Arg(std::string(value));
-  }
   TensorDesc rows(int64_t width) const { return {type_, {s_.batch * s_.keys, width}}; }
 
+  static constexpr int kFirstParameter = 3;  ///< input of the attention, after q, k and v
+
   void plan();
+  void plan_output(const PlanContext& context);
   AttentionSpec spec() const;
   void fill();
   void forward();
@@ -136,12 +143,15 @@ class Pipeline {
 
   const io::SafeTensors& in_;
   const AttentionSettings& settings_;
+  const MechanismRegistry registry_;
+  const MechanismInfo& mechanism_ = registry_.find(settings_.mechanism);
   Sizes s_;
   DType type_, wide_;
-  bool rem_ = false, learned_ = false;
+  bool rem_ = false;
+  std::vector<MechanismParameter> parameters_, output_parameters_;  ///< by their readers
   PlanContext context_;
   RunArgs run_;
-  std::unique_ptr<SingleOp> rope_q_, rope_k_, attention_, norm_;
+  std::unique_ptr<SingleOp> rope_q_, rope_k_, attention_, output_;
 };
 
 AttentionSpec Pipeline::spec() const {
@@ -161,7 +171,9 @@ AttentionSpec Pipeline::spec() const {
     spec.k.push_back({1, h * s_.dim});
     spec.v.push_back({2, h * s_.value_dim});
   }
-  spec.remainder = learned_ ? 3 : -1;
+  for (size_t n = 0; n < parameters_.size(); ++n) {
+    spec.parameters.push_back(kFirstParameter + static_cast<int>(n));
+  }
   spec.return_remainder = rem_;
   return spec;
 }
@@ -169,7 +181,7 @@ AttentionSpec Pipeline::spec() const {
 void Pipeline::plan() {
   std::vector<TensorDesc> inputs = {rows(s_.heads * s_.dim), rows(s_.kv_heads * s_.dim),
                                     rows(s_.kv_heads * s_.value_dim)};
-  if (learned_) inputs.push_back({wide_, {s_.heads, s_.value_dim}});
+  for (const MechanismParameter& p : parameters_) inputs.push_back({wide_, p.shape});
   attention_ = std::make_unique<SingleOp>(make_attention(spec()), inputs, context_);
   const std::string& wanted = context_.runtime.kernel;
   if (!wanted.empty() && attention_->plan().kernel != wanted) {
@@ -190,11 +202,26 @@ void Pipeline::plan() {
     rope_k_ = std::make_unique<SingleOp>(make_rope(s_.kv_heads, s_.dim, theta),
                                          std::span(&inputs[1], 1), around);
   }
-  if (has("head_norm", "group")) {
-    const int64_t width = s_.heads * s_.value_dim;
-    const TensorDesc norm_inputs[] = {rows(width), {wide_, {width}}, {wide_, {width}}};
-    norm_ = std::make_unique<SingleOp>(make_head_norm(s_.heads, s_.value_dim), norm_inputs, around);
-    for (int64_t i = 0; i < width; ++i) set(norm_->in(1).view(), i, 1);
+  plan_output(around);
+}
+
+// The op on the output belongs to the model's block, so it runs only where an argument is set that
+// asks for it.
+void Pipeline::plan_output(const PlanContext& context) {
+  const Args& args = settings_.mechanism_args;
+  const bool given = std::any_of(args.values().begin(), args.values().end(),
+                                 [&](const auto& entry) { return args.given(entry.first); });
+  if (!given || mechanism_.output_op == nullptr) return;
+  auto op = mechanism_.output_op(args, s_.heads, s_.value_dim);
+  if (op == nullptr) return;
+  std::vector<TensorDesc> inputs = {rows(s_.heads * s_.value_dim)};
+  for (const MechanismParameter& p : output_parameters_) inputs.push_back({wide_, p.shape});
+  output_ = std::make_unique<SingleOp>(std::move(op), inputs, context);
+  for (size_t n = 0; n < output_parameters_.size(); ++n) {
+    const Tensor& parameter = output_->in(n + 1);
+    for (int64_t i = 0; i < parameter.numel(); ++i) {
+      set(parameter.view(), i, output_parameters_[n].init);
+    }
   }
 }
 
@@ -206,9 +233,12 @@ void Pipeline::fill() {
             rope_q_ ? rope_q_->in(0) : attention_->in(0), s_);
   into_rows(load(in_, "k", k, type_), rope_k_ ? rope_k_->in(0) : attention_->in(1), s_);
   into_rows(load(in_, "v", v, type_), attention_->in(2), s_);
-  if (learned_) copy(load(in_, "w", {s_.heads, s_.value_dim}, wide_), attention_->in(3));
+  for (size_t n = 0; n < parameters_.size(); ++n) {
+    copy(load(in_, file_name(parameters_[n]), parameters_[n].shape, wide_),
+         attention_->in(kFirstParameter + n));
+  }
   if (!context_.training) return;
-  into_rows(load(in_, "do", o, type_), norm_ ? norm_->d_out(0) : attention_->d_out(0), s_);
+  into_rows(load(in_, "do", o, type_), output_ ? output_->d_out(0) : attention_->d_out(0), s_);
   if (in_.find("drem") != nullptr) {
     into_rows(load(in_, "drem", {s_.batch, s_.queries, s_.heads}, wide_), attention_->d_out(1), s_);
   }
@@ -222,15 +252,15 @@ void Pipeline::forward() {
     copy(rope_k_->out(0), attention_->in(1));
   }
   attention_->forward(run_);
-  if (!norm_) return;
-  copy(attention_->out(0), norm_->in(0));
-  norm_->forward(run_);
+  if (!output_) return;
+  copy(attention_->out(0), output_->in(0));
+  output_->forward(run_);
 }
 
 void Pipeline::backward(std::vector<NamedResult>& results) {
-  if (norm_) {
-    norm_->backward(run_);
-    copy(norm_->d_in(0), attention_->d_out(0));
+  if (output_) {
+    output_->backward(run_);
+    copy(output_->d_in(0), attention_->d_out(0));
   }
   attention_->backward(run_);
   if (rope_q_) {
@@ -245,10 +275,11 @@ void Pipeline::backward(std::vector<NamedResult>& results) {
   results.push_back({"dk", from_rows(dk, {s_.batch, s_.keys, s_.kv_heads, s_.dim})});
   results.push_back(
       {"dv", from_rows(attention_->d_in(2), {s_.batch, s_.keys, s_.kv_heads, s_.value_dim})});
-  if (!learned_) return;
-  Tensor dw(wide_, {s_.heads, s_.value_dim});
-  copy(attention_->d_in(3), dw);
-  results.push_back({"dw", std::move(dw)});
+  for (size_t n = 0; n < parameters_.size(); ++n) {
+    Tensor gradient(wide_, parameters_[n].shape);
+    copy(attention_->d_in(kFirstParameter + n), gradient);
+    results.push_back({"d" + file_name(parameters_[n]), std::move(gradient)});
+  }
 }
 
 }  // namespace

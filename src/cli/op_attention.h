@@ -33,7 +33,8 @@ struct NamedResult {
 
 /// q [B,T,H,D], k [B,S,Hkv,D], v [B,S,Hkv,Dv] with S >= T, query i at position S-T+i; optional do
 /// [B,T,H,Dv], drem [B,T,H], w [H,Dv] (remainder=learned). Returns o, rem, and with do also dq, dk,
-/// dv, dw. The type of q chooses the path. head_norm uses gains of one and biases of zero.
+/// dv, dw. The type of q chooses the path. A normalisation of the output that belongs to the
+/// mechanism runs where an argument asks for it, with its parameters at their initial values.
 /// `runtime.kernel` must be the kernel that runs, or empty. Throws Error(input) at shapes and types
 /// that do not fit.
 std::vector<NamedResult> run_attention(const io::SafeTensors& in, const AttentionSettings& settings,

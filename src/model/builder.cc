@@ -11,7 +11,6 @@
 #include "ops/add/add.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/embedding/embedding.h"
-#include "ops/head_norm/head_norm.h"
 #include "ops/last_row/last_row.h"
 #include "ops/linear/linear.h"
 #include "ops/mix/mix.h"
@@ -264,19 +263,26 @@ ValueId Builder::attention(int l) {
     spec.k_past = past(layout_.cache.k[static_cast<size_t>(l)]);
     spec.v_past = past(layout_.cache.v[static_cast<size_t>(l)]);
   }
-  const auto parameters =
-      axes_.mechanisms.find(c.mechanism).parameters(c.mechanism_args, config_.heads, dim);
-  bool norm = false;
+  const MechanismInfo& mechanism = axes_.mechanisms.find(c.mechanism);
+  std::vector<MechanismParameter> parameters;
+  if (mechanism.parameters != nullptr) {
+    parameters = mechanism.parameters(c.mechanism_args, config_.heads, dim);
+  }
+  std::vector<Use> output;  // what the op on the attention's output reads beside it
   for (const MechanismParameter& p : parameters) {
-    norm = norm || p.name == "norm.weight";
-    if (p.name == "remainder") spec.remainder = inputs.whole(parameter(name + ".remainder"));
+    const ValueId value = parameter(name + "." + p.name);
+    if (p.reader == MechanismParameter::Reader::output) {
+      output.emplace_back(value);
+    } else {
+      spec.parameters.push_back(inputs.whole(value));
+    }
   }
-  ValueId o = graph_.add1(name, make_attention(spec, axes_.mechanisms), inputs.uses(graph_));
-  if (norm) {
-    o = graph_.add1(name + ".norm", make_head_norm(config_.heads, dim),
-                    {o, parameter(name + ".norm.weight"), parameter(name + ".norm.bias")});
-  }
-  return o;
+  const ValueId o = graph_.add1(name, make_attention(spec, axes_.mechanisms), inputs.uses(graph_));
+  if (mechanism.output_op == nullptr) return o;
+  auto op = mechanism.output_op(c.mechanism_args, config_.heads, dim);
+  if (op == nullptr) return o;
+  output.insert(output.begin(), o);
+  return graph_.add1(name + ".output", std::move(op), std::move(output));
 }
 
 ValueId Builder::feed_forward(int l, ValueId h) {

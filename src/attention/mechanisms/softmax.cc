@@ -10,10 +10,11 @@ const MechanismInfo& softmax_mechanism() {
       .name = "softmax",
       .source = "arXiv 1706.03762",
       .formula = "w_ij = exp(s_ij) / sum_l exp(s_il)",
-      .traits = {.ordered = false, .recurrent = false, .normalised = true},
+      .traits = {.ordered = false, .recurrent = false},
       .args = {},
       .parameters = [](const Args&, int64_t, int64_t) { return std::vector<MechanismParameter>{}; },
-      .settings = [](const Args&) { return MechanismSettings{}; },
+      .settings =
+          [](const Args&) { return MechanismSettings{.normalised = true, .reads_output = true}; },
       .kernels = streaming_kernels<Softmax>(),
       .make = make_streaming,
   };

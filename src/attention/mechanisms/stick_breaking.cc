@@ -5,6 +5,7 @@
 #include "attention/mechanisms/kernels.h"
 #include "attention/mechanisms/registry.h"
 #include "base/error.h"
+#include "ops/head_norm/head_norm.h"
 
 namespace weft {
 namespace {
@@ -32,10 +33,16 @@ std::vector<MechanismParameter> parameters(const Args& args, int64_t heads, int6
     list.push_back({"remainder", Shape{heads, head_dim}, 0});
   }
   if (args.text("head_norm") == "group") {
-    list.push_back({"norm.weight", Shape{heads * head_dim}, 1});
-    list.push_back({"norm.bias", Shape{heads * head_dim}, 0});
+    constexpr auto kOutput = MechanismParameter::Reader::output;
+    list.push_back({"norm.weight", Shape{heads * head_dim}, 1, kOutput});
+    list.push_back({"norm.bias", Shape{heads * head_dim}, 0, kOutput});
   }
   return list;
+}
+
+std::unique_ptr<Op> output_op(const Args& args, int64_t heads, int64_t head_dim) {
+  if (args.text("head_norm") != "group") return nullptr;
+  return make_head_norm(heads, head_dim);
 }
 
 double exit_below(const std::string& text) {
@@ -53,6 +60,7 @@ double exit_below(const std::string& text) {
 MechanismSettings settings(const Args& args) {
   MechanismSettings s;
   s.strict = !args.flag("inclusive");
+  s.leaves_rest = true;
   const std::string& remainder = args.text("remainder");
   if (remainder == "self-value") s.remainder = Remainder::self_value;
   if (remainder == "learned") s.remainder = Remainder::learned;
@@ -67,9 +75,10 @@ const MechanismInfo& stick_breaking_mechanism() {
       .name = "stick-breaking",
       .source = "arXiv 2410.17980",
       .formula = "w_ij = sigmoid(s_ij) * prod over nearer l of (1 - sigmoid(s_il))",
-      .traits = {.ordered = true, .recurrent = false, .normalised = false},
+      .traits = {.ordered = true, .recurrent = false},
       .args = kArgs,
       .parameters = parameters,
+      .output_op = output_op,
       .settings = settings,
       .kernels = streaming_kernels<StickBreaking>(),
       .make = make_streaming,
