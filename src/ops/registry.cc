@@ -1,6 +1,7 @@
 #include "ops/add/add.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/embedding/embedding.h"
+#include "ops/gated_norm/gated_norm.h"
 #include "ops/head_norm/head_norm.h"
 #include "ops/kernel.h"
 #include "ops/linear/linear.h"
@@ -20,6 +21,8 @@ std::span<const OpInfo> op_registry() {
       {"mix", "y = sum of c_i * x_i", mix_tags, check_mix},
       {"head_norm", "y = (x - mean) / sqrt(variance + eps) * gamma + beta, per head",
        head_norm_tags, check_head_norm},
+      {"gated_norm", "y = scale * x / sqrt(mean(x^2) + eps) * sigmoid(gate * x)", gated_norm_tags,
+       check_gated_norm},
       {"add", "y = a + b", add_tags, check_add},
       {"swiglu", "y = gate * sigmoid(gate) * up", swiglu_tags, check_swiglu},
       {"cross_entropy", "mean of log sum exp(x W^T) - (x W^T)[label]", cross_entropy_tags,
