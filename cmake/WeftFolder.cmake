@@ -4,6 +4,7 @@
 #   COLD: built with -O1 in a release
 #   src/NAME/**/*.cc            -> static library weft_NAME
 #   src/NAME/**/*_simd.cc       -> compiled once per instruction set, see WEFT_ISAS
+#   src/NAME/**/*_mechanism.cc  -> both: a part under #ifdef WEFT_ISA, another without
 #   src/NAME/**/*_test.cc       -> test program weft_NAME_test
 # Files are found by their names: adding one needs no change here.
 
@@ -53,7 +54,7 @@ function(weft_folder name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cc")
   set(simd ${sources})
   set(tests ${sources})
-  list(FILTER simd INCLUDE REGEX "_simd\\.cc$")
+  list(FILTER simd INCLUDE REGEX "_(simd|mechanism)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_simd|_test|_bench|/main)\\.cc$")
 

@@ -5,7 +5,7 @@
 # instructions.
 set -euo pipefail
 build="${1:?usage: isa_symbols.sh BUILD}"
-mapfile -t objects < <(find "$build" -path '*_avx*' -name '*_simd.cc.o' | LC_ALL=C sort)
+mapfile -t objects < <(find "$build" -path '*_avx*' -name '*_simd.cc.o' -o -path '*_avx*' -name '*_mechanism.cc.o' | LC_ALL=C sort)
 ((${#objects[@]} > 0)) || { echo "no objects of an instruction set in $build"; exit 1; }
 status=0
 for object in "${objects[@]}"; do

@@ -6,6 +6,7 @@
 
 #include "attention/fixture_test.h"
 #include "attention/mechanisms/kernels.h"
+#include "attention/mechanisms/stick_breaking.h"
 
 namespace weft::test {
 namespace {

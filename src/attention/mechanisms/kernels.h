@@ -1,7 +1,6 @@
 // The kernel list of a streaming mechanism: tiles for every instruction set, then the reference.
 #pragma once
 
-#include "attention/mechanisms/streaming.h"
 #include "attention/reference.h"
 #include "attention/tiled.h"
 #include "simd/isa.h"
@@ -18,21 +17,21 @@ AttentionKernel reference_kernel(DType type) {
   return type == DType::f64 ? of(double{}) : type == DType::f32 ? of(float{}) : of(bf16{});
 }
 
-#define WEFT_DECLARE_MECHANISM(M) const TileKernel* tiles_of(const M*, DType type);
-#define WEFT_DECLARE(isa)                         \
-  namespace isa {                                 \
-  WEFT_FOR_EACH_STREAMING(WEFT_DECLARE_MECHANISM) \
+// Instantiated by WEFT_TILES (tile_kernels.h).
+#define WEFT_DECLARE(isa)                 \
+  namespace isa {                         \
+  template <class M>                      \
+  const TileKernel* tiles_of(DType type); \
   }
 WEFT_FOR_EACH_ISA(WEFT_DECLARE)
 #undef WEFT_DECLARE
-#undef WEFT_DECLARE_MECHANISM
 
 /// Fastest first, `ref` last.
 template <class M>
 std::span<const Kernel<AttentionKernelOf>> streaming_kernels() {
 #define WEFT_ENTRY(isa)                         \
   {{#isa, Isa::isa, {DType::f32, DType::bf16}}, \
-   [](DType type) { return tiled_kernel(isa::tiles_of(static_cast<const M*>(nullptr), type)); }},
+   [](DType type) { return tiled_kernel(isa::tiles_of<M>(type)); }},
   static const Kernel<AttentionKernelOf> list[] = {WEFT_FOR_EACH_ISA(WEFT_ENTRY){
       {"ref", Isa::generic, {DType::f64, DType::f32, DType::bf16}}, reference_kernel<M>}};
 #undef WEFT_ENTRY

@@ -6,8 +6,9 @@
 namespace weft {
 
 MechanismRegistry::MechanismRegistry() {
-  add(softmax_mechanism());
-  add(stick_breaking_mechanism());
+#define WEFT_ADD(name) add(name##_mechanism());
+  WEFT_MECHANISMS(WEFT_ADD)
+#undef WEFT_ADD
 }
 
 void MechanismRegistry::add(const MechanismInfo& info) {

@@ -1,13 +1,19 @@
-// One function a wiring, each in the file of its name.
+// The wirings of the library: a line each. `name` stands for wirings::name(), which describes it,
+// in wirings/name.cc.
 #pragma once
 
 #include "model/wirings/registry.h"
 
+#define WEFT_WIRINGS(X) \
+  X(value_residual)     \
+  X(shared_value)       \
+  X(skip_kv)            \
+  X(skipv1)
+
 namespace weft::wirings {
 
-WiringInfo value_residual();
-WiringInfo shared_value();
-WiringInfo skip_kv();
-WiringInfo skipv1();
+#define WEFT_DECLARE(name) WiringInfo name();
+WEFT_WIRINGS(WEFT_DECLARE)
+#undef WEFT_DECLARE
 
 }  // namespace weft::wirings

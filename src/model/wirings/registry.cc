@@ -22,10 +22,9 @@ Args settled(const WiringInfo& info, const ModelConfig& config, const Args& args
 }  // namespace
 
 WiringRegistry::WiringRegistry() {
-  add(wirings::value_residual());
-  add(wirings::shared_value());
-  add(wirings::skip_kv());
-  add(wirings::skipv1());
+#define WEFT_ADD(name) add(wirings::name());
+  WEFT_WIRINGS(WEFT_ADD)
+#undef WEFT_ADD
 }
 
 void WiringRegistry::add(const WiringInfo& wiring) {

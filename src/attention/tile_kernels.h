@@ -1,13 +1,19 @@
-// The tile kernels of every streaming mechanism, in f32 and bf16.
-#include "attention/mechanisms/streaming.h"
+// The tiles of a streaming mechanism, in f32 and bf16. A *_mechanism.cc file says, in the part that
+// is compiled for an instruction set,
+//
+//   WEFT_TILES(Softmax)
+//
+// where weft::Softmax is the formula and weft::WEFT_ISA::SoftmaxTile<NV> the policy of the tiles;
+// streaming_kernels<Softmax>() (mechanisms/kernels.h) lists them.
+#pragma once
+
 #include "attention/tile_backward.h"
 #include "attention/tile_forward.h"
 
 namespace weft::WEFT_ISA {
-namespace {
 
 template <template <int> class Mechanism, class T>
-struct Kernels {
+struct TileFunctions {
   static void forward(const AttentionProblem& p, const AttentionRun& run, const TileTable& t,
                       Int task, char* memory) {
     TileScratch s{};
@@ -30,15 +36,24 @@ struct Kernels {
   static constexpr TileKernel kKernel = {kLanes, forward, backward, write};
 };
 
-}  // namespace
+/// The tile policy of a mechanism on this instruction set.
+template <class M>
+struct TilePolicy;
 
-#define WEFT_TILES(M)                                               \
-  const TileKernel* tiles_of(const M*, DType type);                 \
-  const TileKernel* tiles_of(const M*, DType type) {                \
-    return type == DType::bf16 ? &Kernels<M##Tile, bf16>::kKernel   \
-                               : &Kernels<M##Tile, float>::kKernel; \
-  }
-WEFT_FOR_EACH_STREAMING(WEFT_TILES)
-#undef WEFT_TILES
+template <class M>
+const TileKernel* tiles_of(DType type) {
+  return type == DType::bf16 ? &TileFunctions<TilePolicy<M>::template Rows, bf16>::kKernel
+                             : &TileFunctions<TilePolicy<M>::template Rows, float>::kKernel;
+}
 
 }  // namespace weft::WEFT_ISA
+
+#define WEFT_TILES(M)                            \
+  namespace weft::WEFT_ISA {                     \
+  template <>                                    \
+  struct TilePolicy<M> {                         \
+    template <int NV>                            \
+    using Rows = M##Tile<NV>;                    \
+  };                                             \
+  template const TileKernel* tiles_of<M>(DType); \
+  }

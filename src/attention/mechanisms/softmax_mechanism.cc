@@ -1,5 +1,11 @@
 #include "attention/mechanisms/softmax.h"
 
+#ifdef WEFT_ISA
+#include "attention/tile_kernels.h"
+
+WEFT_TILES(Softmax)
+
+#else
 #include "attention/mechanisms/kernels.h"
 #include "attention/mechanisms/registry.h"
 
@@ -22,3 +28,5 @@ const MechanismInfo& softmax_mechanism() {
 }
 
 }  // namespace weft
+
+#endif

@@ -1,5 +1,11 @@
 #include "attention/mechanisms/stick_breaking.h"
 
+#ifdef WEFT_ISA
+#include "attention/tile_kernels.h"
+
+WEFT_TILES(StickBreaking)
+
+#else
 #include <cstdlib>
 
 #include "attention/mechanisms/kernels.h"
@@ -87,3 +93,5 @@ const MechanismInfo& stick_breaking_mechanism() {
 }
 
 }  // namespace weft
+
+#endif
