@@ -39,8 +39,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"unknown_position", "[model]\nposition = \"rop\"\n", "rope"},
         BadConfig{"unknown_wiring", "[model]\nwiring = [\"value-residul\"]\n", "value-residual"},
         BadConfig{"text_for_number", "[model]\ndim = \"big\"\n", "dim"},
-        BadConfig{"real_for_integer", "[model]\nlayers = 2.5\n", "layers"},
-        BadConfig{"negative", "[model]\nlayers = -1\n", "layers"},
+        BadConfig{"real_for_integer", "[model]\nlayers = 2.5\n",
+                  "config.toml:2: model.layers] expected an integer from 1 to 1024, got 2.5"},
+        BadConfig{"whole_real_for_integer", "[model]\nlayers = 32.0\n", "got 32.0; integers have"},
+        BadConfig{"negative", "[model]\nlayers = -1\n", "from 1 to 1024, got -1"},
+        BadConfig{"real_window", "[model]\nwindow = 1e12\n",
+                  "an integer from 0 to 1073741824, got 1000000000000.0; integers have no point"},
+        BadConfig{"window_of_a_layer", "[[model.layer]]\nlayers = [0]\nwindow = -3\n",
+                  "config.toml:3: model.layer.window] expected an integer from 0 to 1073741824"},
         BadConfig{"zero_steps_batch", "[train]\nbatch = 0\n", "batch"},
         BadConfig{"heads_do_not_divide", "[model]\nheads = 6\nkv_heads = 4\n", "kv_heads"},
         BadConfig{"odd_head_dim", "[model]\nhead_dim = 15\n", "head_dim"},
@@ -54,12 +60,35 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(CliBadSource, NamesWhatWasLookedFor) {
-  expect_refused(weft({"explain", "resfromer"}), "resformer");
-  expect_refused(weft({"explain", "/no/such/config.toml"}));
-  expect_refused(weft({"explain", "transformer", "--set", "model.dim"}), "--set");
-  expect_refused(weft({"explain", "transformer", "--set", "model.dimm=3"}), "\"dim\"");
+  const Scratch scratch;
+  expect_refused(weft({"explain", "resfromer"}), "did you mean \"resformer\"?");
+  expect_refused(weft({"train", "resfomer", "--out", scratch / "run"}), "\"resformer\"?");
+  expect_refused(weft({"explain", "/no/such/config.toml"}), "no such file");
+  expect_refused(weft({"train", scratch / ".", "--out", scratch / "run"}), "a folder");
+  expect_refused(weft({"train", "--resume", "--out", scratch / "run"}),
+                 "expected the folder of a run, with its config.toml, got no such folder; begin");
+  expect_refused(weft({"train", "--resume", "--out", scratch / "."}), "got none in it");
   expect_refused(weft({"eval", "/no/such/run", "--data", "x"}), "/no/such/run");
   expect_refused(weft({"generate", "/tmp", "--prompt", "x"}));
+}
+
+TEST(CliBadSettings, NameTheKeyAndItsBounds) {
+  const Scratch scratch;
+  const std::string config = scratch.file("config.toml", "[model]\nheads = 6\n");
+  const auto set = [&](const std::string& text) {
+    return weft({"explain", config, "--set", text});
+  };
+  expect_refused(weft({"explain", "transformer", "--set", "model.dim"}), "--set");
+  expect_refused(set("model.dimm=3"), "\"dim\"");
+  expect_refused(set("model.dim=-1"),
+                 "config.toml: model.dim] expected an integer from 1 to 1048576, got -1");
+  expect_refused(set("model.layers=32.0"), "got 32.0; integers have no point");
+  expect_refused(set("model=3"), "config.toml: model] expected a table, got an integer");
+  expect_refused(set("model.wiring_args=[3]"), "config.toml: model.wiring_args] expected a table");
+  expect_refused(set("model.layer=[{layers=[0,77]}]"), "config.toml: model.layer.layers] expected");
+  expect_refused(set("train.learning_rate=3"), "did you mean \"lr\"?");
+  expect_refused(set("model.n_layers=3"), "did you mean \"layers\"?");
+  expect_refused(set("model.position_args.theta=0.5"), "got 0.5");
 }
 
 TEST(CliBadData, MissingEmptyAndShort) {
@@ -155,6 +184,39 @@ TEST_F(CliBadModel, PromptsAndSamplingOptions) {
   expect_refused(ask({"--prompt", "x", "--repetition-penalty", "0"}), "repetition_penalty");
   expect_refused(ask({"--prompt", "x", "--precision", "int4"}), "--precision");
   expect_refused(weft({"generate", run_, "--prompt", "x", "--tokens", "1000000000"}), "memory");
+}
+
+TEST_F(CliBadModel, EvaluatingMoreThanThereIs) {
+  const std::string text = scratch_.file("short.txt", "twenty-one characters");
+  expect_refused(weft({"eval", run_, "--data", text}),
+                 "got 21; use more text, or --lengths of at most 20");
+  expect_refused(weft({"eval", run_, "--data", text, "--lengths", "8,21"}), "at most 20");
+  const Output fits = weft({"eval", run_, "--data", text, "--lengths", "20"});
+  EXPECT_EQ(fits.code, 0) << fits.err;
+  expect_refused(weft({"eval", run_, "--data", text, "--lengths", "8", "--precision", ""}),
+                 "--precision");
+}
+
+TEST_F(CliBadModel, ForwardNamesTheFirstTensorWithANan) {
+  const io::SafeTensors file = io::SafeTensors::open(weights_);
+  const auto* entry = file.find("model.layers.1.mlp.up_proj.weight");
+  ASSERT_NE(entry, nullptr);
+  std::string bytes = good_;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  // Data stand at the end of the file, in the order of the entries.
+  const auto* last = &file.entries().back();
+  const size_t end_of_last = good_.size();
+  const auto at = end_of_last - static_cast<size_t>(last->bytes.data() + last->bytes.size() -
+                                                    entry->bytes.data());
+  std::memcpy(bytes.data() + at, &nan, sizeof nan);
+  overwrite(bytes);
+  const Tensor ids(DType::i32, {1, 3});
+  const io::NamedTensor in[] = {{"tokens", ids.view()}};
+  io::write_safetensors(scratch_ / "in.safetensors", in);
+  expect_refused(weft({"forward", run_, "--tokens", scratch_ / "in.safetensors", "--out",
+                       scratch_ / "out.safetensors"}),
+                 "a NaN or an infinity in model.layers.1.mlp.up_proj.weight");
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "out.safetensors"));
 }
 
 TEST_F(CliBadModel, TokensOfForward) {

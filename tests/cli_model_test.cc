@@ -112,6 +112,25 @@ TEST_F(CliModel, EvalGivesTheKeysOfTheContract) {
   EXPECT_EQ(std::count(table.out.begin(), table.out.end(), '\n'), 2) << table.out;
 }
 
+TEST_F(CliModel, EvalWarnsBeyondTheTrainedContextBeforeItWorks) {
+  const Scratch other;
+  int screen = -1, terminal = -1;
+  ASSERT_EQ(::openpty(&screen, &terminal, nullptr, nullptr, nullptr), 0);
+  // Long enough for a progress line, which would stand before a warning that comes late.
+  const std::string text = other.file("text.txt", prose(6000));
+  const pid_t pid = start_weft({"eval", run_, "--data", text, "--lengths", "16,64", "--max-tokens",
+                                "20000", "--threads", "1"},
+                               other, terminal);
+  const Output got = wait_for(pid, other);
+  ::close(terminal);
+  char shown[4096] = {};
+  const ssize_t n = ::read(screen, shown, sizeof shown - 1);
+  ::close(screen);
+  EXPECT_EQ(got.code, 0);
+  ASSERT_GT(n, 0);
+  EXPECT_EQ(std::string(shown).rfind("warning: 64 tokens", 0), 0u) << shown;
+}
+
 TEST_F(CliModel, GenerateIsDeterministicAndExcludesThePrompt) {
   const std::vector<std::string> args = {
       "generate", run_, "--prompt", "It was [a] ", "--tokens", "24", "--seed", "7", "--json"};

@@ -154,6 +154,19 @@ TEST(CliOp, StickBreaking) {
   check({"mechanism=stick-breaking", "inclusive=true"}, stick, false, true, DType::f32, 1e-5);
 }
 
+TEST(CliOp, TheScaleMayBeAnyNumber) {
+  // Scores of the formula are scaled by 1 / sqrt(D) already.
+  const auto scaled = [](const Weigh& weigh) -> Weigh {
+    return [weigh](std::vector<double>& z) {
+      for (double& x : z) x *= -0.75 * std::sqrt(double(kD));
+      return weigh(z);
+    };
+  };
+  check({"scale=-0.75"}, scaled(softmax), false, false, DType::f64, 1e-12);
+  check({"scale=-0.75"}, scaled(softmax), false, false, DType::f32, 1e-5);
+  check({"mechanism=stick-breaking", "scale=-0.75"}, scaled(stick), true, true, DType::f32, 1e-5);
+}
+
 TEST(CliOp, Bf16) {
   check({}, softmax, false, false, DType::bf16, 6e-2);
 }
@@ -181,7 +194,7 @@ TEST(CliOp, RefusesWhatDoesNotFit) {
   expect_refused(run({"--set", "windw=3"}), "\"window\"");
   expect_refused(run({"--set", "inclusive=true"}), "inclusive");
   expect_refused(run({"--set", "mechanism=stick-breaking", "--set", "remainder=learned"}), "w");
-  expect_refused(run({"--set", "scale=-1"}), "scale");
+  expect_refused(run({"--set", "scale=inf"}), "scale");
   k = Tensor(DType::f32, {1, 3, 2, 8});
   expect_refused(run(), "k");
   k = Tensor(DType::f32, {1, 4, 2, 7});

@@ -52,7 +52,8 @@ TEST(Cli, RequiredArgumentsAndValues) {
   expect_refused(weft({"train", "--out", "x"}), "--resume");
   expect_refused(weft({"train", "transformer"}), "--out");
   expect_refused(weft({"op", "--in", "a", "--out", "b"}), "OP");
-  expect_refused(weft({"op", "softmax", "--in", "a", "--out", "b"}), "attention");
+  expect_refused(weft({"op", "softmax"}), "one of attention, got \"softmax\"");
+  expect_refused(weft({"op", "attention", "--in", "a", "--out", "b", "--kernel", ""}), "--kernel");
   expect_refused(weft({"bench", "gem"}), "\"gemm\"");
 }
 

@@ -116,7 +116,10 @@ std::string to_string(const Arg& value) {
   struct Visitor {
     std::string operator()(bool b) const { return b ? "true" : "false"; }
     std::string operator()(int64_t i) const { return std::to_string(i); }
-    std::string operator()(double d) const { return fmt::format("{}", d); }
+    std::string operator()(double d) const {
+      const std::string s = fmt::format("{}", d);
+      return s.find_first_not_of("-0123456789") == std::string::npos ? s + ".0" : s;
+    }
     std::string operator()(const std::string& s) const { return s; }
     std::string operator()(const std::vector<int64_t>& v) const {
       return fmt::format("[{}]", fmt::join(v, ", "));

@@ -37,10 +37,20 @@ TEST(Args, FillsDefaultsAndTakesIntegersForNumbers) {
 TEST(Args, RefusesWithTheKeyAndWhatIsRight) {
   EXPECT_EQ(message({{"lamda", 1.0}}),
             "[model.test] expected a known argument, got \"lamda\"; did you mean \"lambda\"?");
-  EXPECT_EQ(message({{"inclusive", 1.0}}), "[model.test.inclusive] expected true or false, got 1");
-  EXPECT_EQ(message({{"lambda", -1.0}}), "[model.test.lambda] expected at least 0, got -1");
+  EXPECT_EQ(message({{"inclusive", 1.0}}),
+            "[model.test.inclusive] expected true or false, got 1.0");
+  EXPECT_EQ(message({{"lambda", -1.0}}), "[model.test.lambda] expected at least 0, got -1.0");
   EXPECT_EQ(message({{"variant", std::string("dens")}}),
             "[model.test.variant] expected one of identity, none, got \"dens\"");
+}
+
+TEST(Args, ValuesAreSpelledAsTomlDoes) {
+  EXPECT_EQ(to_string(Arg(32.0)), "32.0");
+  EXPECT_EQ(to_string(Arg(-1e12)), "-1000000000000.0");
+  EXPECT_EQ(to_string(Arg(0.5)), "0.5");
+  EXPECT_EQ(to_string(Arg(1e300)), "1e+300");
+  EXPECT_EQ(to_string(Arg(int64_t{32})), "32");
+  EXPECT_EQ(to_string(Arg(std::vector<int64_t>{1, 2})), "[1, 2]");
 }
 
 TEST(Nearest, SuggestsOnlyWhatIsNear) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "cli/model_arguments.h"
 #include "cli/table.h"
 #include "cli/verb.h"
@@ -33,7 +34,7 @@ class EvalVerb final : public Verb {
     flags.integer("--max-tokens", max_tokens_, {0, int64_t{1} << 40},
                   "score at most so many tokens a length; 0: all (all for one length, 65536 for "
                   "several)");
-    flags.text("--precision", precision_, "f32, bf16 or f64 (that of the weights)");
+    flags.word("--precision", precision_, "f32, bf16 or f64 (that of the weights)");
   }
 
   int run(const Invocation& invocation) override {
@@ -41,20 +42,34 @@ class EvalVerb final : public Verb {
     if (lengths_.empty()) lengths_ = {loaded.model.config.context};
     const std::vector<io::Path> paths(data_.begin(), data_.end());
     const Corpus corpus = Corpus::open(paths, *loaded.tokenizer);
+    check_length(corpus.size());
     EvaluateOptions options{.max_tokens = max_tokens_, .runtime = invocation.runtime};
     if (max_tokens_ < 0) options.max_tokens = lengths_.size() > 1 ? kScoredOfSeveralLengths : 0;
     if (invocation.console.stderr_is_terminal()) options.on_progress = progress(invocation.console);
+    const std::string warning = extrapolation_warning(
+        loaded.model.config, *std::max_element(lengths_.begin(), lengths_.end()));
+    options.on_start = [&] {
+      if (!warning.empty()) invocation.console.note("warning: " + warning);
+    };
     const std::vector<LengthLoss> results =
         evaluate(loaded.model, corpus, {0, corpus.size()}, lengths_, options);
     if (options.on_progress) invocation.console.raw("\r\x1b[K");
-    const std::string warning = extrapolation_warning(
-        loaded.model.config, *std::max_element(lengths_.begin(), lengths_.end()));
-    if (!warning.empty()) invocation.console.note("warning: " + warning);
     invocation.console.result(invocation.json ? to_json(results) : to_table(results));
     return 0;
   }
 
  private:
+  /// A window needs one token more than its length, the label of the last.
+  void check_length(int64_t tokens) const {
+    const int64_t longest = *std::max_element(lengths_.begin(), lengths_.end());
+    if (tokens > longest) return;
+    fail(ErrorCode::input,
+         {"eval: --data", fmt::format("more than {} tokens, a window", longest),
+          std::to_string(tokens),
+          tokens < 2 ? "use more text"
+                     : fmt::format("use more text, or --lengths of at most {}", tokens - 1)});
+  }
+
   static std::function<void(double)> progress(const Console& console) {
     const auto start = std::chrono::steady_clock::now();
     auto shown = start;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -61,6 +62,25 @@ Flags& Flags::value(const std::string& name, const std::string& help, const std:
 
 Flags& Flags::text(const std::string& name, std::string& to, const std::string& help) {
   return value(name, help, "TEXT", [&to](const std::string& s) { to = s; });
+}
+
+Flags& Flags::word(const std::string& name, std::string& to, const std::string& help) {
+  return value(name, help, "NAME", [&to, name](const std::string& s) {
+    if (s.empty()) fail(ErrorCode::usage, {name, "a name", "an empty one"});
+    to = s;
+  });
+}
+
+Flags& Flags::choice(const std::string& name, std::string& to, std::vector<std::string> choices,
+                     const std::string& help) {
+  return value(name, help, "NAME", [&to, name, choices = std::move(choices)](const std::string& s) {
+    to = s;
+    if (std::find(choices.begin(), choices.end(), s) != choices.end()) return;
+    const std::string near = nearest(s, choices);
+    fail(ErrorCode::usage,
+         {name, fmt::format("one of {}", fmt::join(choices, ", ")), io::in_quotes(s),
+          near.empty() ? "" : "did you mean \"" + near + "\"?"});
+  });
 }
 
 Flags& Flags::repeated(const std::string& name, std::vector<std::string>& to,

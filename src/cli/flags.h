@@ -33,6 +33,11 @@ class Flags {
   explicit Flags(CLI::App& app) : app_(app) {}
 
   Flags& text(const std::string& name, std::string& to, const std::string& help);
+  /// A text that is not empty.
+  Flags& word(const std::string& name, std::string& to, const std::string& help);
+  /// One of a few words; others are refused with the nearest, before anything else is looked at.
+  Flags& choice(const std::string& name, std::string& to, std::vector<std::string> choices,
+                const std::string& help);
   /// Every occurrence takes one value.
   Flags& repeated(const std::string& name, std::vector<std::string>& to, const std::string& help);
   /// One or more values after the flag.

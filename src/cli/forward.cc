@@ -49,7 +49,11 @@ Tokens read_tokens(const std::string& path, int64_t vocab) {
 Model load_exact(const std::string& model) {
   const std::filesystem::path checkpoint = find_checkpoint(model);
   Model loaded = load_model(checkpoint);
-  if (compute_dtype(loaded) == DType::bf16) return load_model(checkpoint, DType::f32);
+  if (compute_dtype(loaded) == DType::bf16) loaded = load_model(checkpoint, DType::f32);
+  if (const int p = loaded.parameters.first_non_finite(); p >= 0) {
+    fail(ErrorCode::input, {checkpoint.string(), "finite weights",
+                            "a NaN or an infinity in " + loaded.parameters.spec(p).name});
+  }
   return loaded;
 }
 
@@ -107,8 +111,8 @@ class ForwardVerb final : public Verb {
 
   void declare(Flags& flags) override {
     flags.text("MODEL", model_, "run, checkpoint or model folder").required();
-    flags.text("--tokens", tokens_, "safetensors with tokens [B, T], I32 or I64").required();
-    flags.text("--out", out_, "safetensors to write to").required();
+    flags.word("--tokens", tokens_, "safetensors with tokens [B, T], I32 or I64").required();
+    flags.word("--out", out_, "safetensors to write to").required();
     flags.flag("--grad", grad_, "also loss and grad.<parameter name>");
   }
 

@@ -1,8 +1,6 @@
 // weft op: one op on tensors from a file.
-#include "base/error.h"
 #include "cli/op_attention.h"
 #include "cli/verb.h"
-#include "io/utf8.h"
 
 namespace weft::cli {
 namespace {
@@ -16,18 +14,15 @@ class OpVerb final : public Verb {
   bool has_json() const override { return false; }
 
   void declare(Flags& flags) override {
-    flags.text("OP", op_, "attention").required();
-    flags.text("--in", in_, "safetensors with q, k, v and optionally do, drem, w").required();
-    flags.text("--out", out_, "safetensors to write o, rem, dq, dk, dv, dw to").required();
+    flags.choice("OP", op_, {"attention"}, "attention").required();
+    flags.word("--in", in_, "safetensors with q, k, v and optionally do, drem, w").required();
+    flags.word("--out", out_, "safetensors to write o, rem, dq, dk, dv, dw to").required();
     flags.repeated("--set", settings_,
                    "key=value: mechanism, position, scale, window, and their arguments");
-    flags.text("--kernel", kernel_, "the kernel to run (see weft kernels)");
+    flags.word("--kernel", kernel_, "the kernel to run (see weft kernels)");
   }
 
   int run(const Invocation& invocation) override {
-    if (op_ != "attention") {
-      fail(ErrorCode::usage, {"weft op", "attention", io::in_quotes(op_)});
-    }
     const AttentionSettings settings = read_attention_settings(settings_);
     Runtime runtime = invocation.runtime;
     runtime.kernel = kernel_;

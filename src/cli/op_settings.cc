@@ -23,7 +23,7 @@ Arg to_arg(const std::string& key, const io::Value& value) {
 const ArgSpec kOwn[] = {
     {.name = "mechanism", .fallback = std::string("softmax"), .help = "how scores become weights"},
     {.name = "position", .fallback = std::string("none"), .help = "applied to q and k first"},
-    {.name = "scale", .fallback = 0.0, .help = "of q.k; 0: 1/sqrt(D)", .least = 0},
+    {.name = "scale", .fallback = 0.0, .help = "of q.k; 0: 1/sqrt(D)"},
     {.name = "window", .fallback = int64_t{0}, .help = "visible keys; 0: all", .least = 0},
 };
 

@@ -100,7 +100,7 @@ class TrainVerb final : public Verb {
   void declare(Flags& flags) override {
     flags.text("CONFIG", config_, "a TOML file or the name of a design; not needed with --resume");
     flags.repeated("--set", settings_, "key=value, overrides the configuration");
-    flags.text("--out", out_, "the run folder").required();
+    flags.word("--out", out_, "the run folder").required();
     flags.flag("--resume", resume_, "go on from the latest checkpoint of the run folder");
   }
 
@@ -109,13 +109,10 @@ class TrainVerb final : public Verb {
       fail(ErrorCode::usage, {"weft train", "a TOML file or a design", "none",
                               "or --resume to go on with the run in --out"});
     }
-    if (out_.empty()) fail(ErrorCode::usage, {"weft train --out", "a folder", "an empty name"});
     std::vector<io::Override> overrides;
     for (const std::string& text : settings_) overrides.push_back(io::parse_override(text));
-    const std::string source =
-        config_.empty() ? (io::Path(out_) / "config.toml").string() : config_;
     Display display(invocation.console);
-    TrainRequest request{.config = load_run_config(source, overrides), .out = out_};
+    TrainRequest request{.config = load_run_config(source(), overrides), .out = out_};
     request.resume = resume_;
     request.runtime = invocation.runtime;
     request.stop = &stop_asked;
@@ -133,6 +130,20 @@ class TrainVerb final : public Verb {
   }
 
  private:
+  /// What the configuration is read from: the argument, or what the run that goes on keeps.
+  std::string source() const {
+    if (!config_.empty()) return config_;
+    const io::Path stored = io::Path(out_) / "config.toml";
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(stored, ignored)) {
+      fail(ErrorCode::input,
+           {out_, "the folder of a run, with its config.toml",
+            std::filesystem::exists(out_, ignored) ? "none in it" : "no such folder",
+            "begin a run with weft train CONFIG --out " + out_});
+    }
+    return stored.string();
+  }
+
   void summary(const Console& console, const TrainOutcome& outcome) const {
     std::string line =
         fmt::format("{} step {}", outcome.stopped ? "stopped after" : "trained to", outcome.step);

@@ -27,9 +27,12 @@ void fill_row(const Corpus& corpus, int64_t start, int64_t row, int64_t time,
   }
 }
 
-[[noreturn]] void too_short(int64_t window, int64_t got) {
-  fail(ErrorCode::input, {"data", fmt::format("more than {} tokens, a window", window),
-                          std::to_string(got), "use more text or a smaller model.context"});
+// A window needs one token more than its length, the label of the last.
+[[noreturn]] void too_short(int64_t window, int64_t got, const char* set_by) {
+  fail(ErrorCode::input,
+       {"data", fmt::format("more than {} tokens, a window", window), std::to_string(got),
+        got < 2 ? "use more text"
+                : fmt::format("use more text, or {} of at most {}", set_by, got - 1)});
 }
 
 }  // namespace
@@ -51,7 +54,7 @@ TrainWindows::TrainWindows(const Corpus& corpus, Split split, Options options)
            {"config: train", "batch, accumulate and context of at least 1", std::to_string(n), ""});
     }
   }
-  if (split.size() <= options.time) too_short(options.time, split.size());
+  if (split.size() <= options.time) too_short(options.time, split.size(), "a model.context");
 }
 
 int64_t TrainWindows::start(int64_t step, int64_t micro, int64_t row) const noexcept {
@@ -79,7 +82,7 @@ EvalWindows::EvalWindows(const Corpus& corpus, Split split, Options options)
   // last `score` of what it predicts. The longest window of the first block begins the split.
   first_start_ = split.begin + o.longest - o.length;
   count_ = (split.size() - 1 - (o.longest - o.score)) / o.score;
-  if (count_ < 1 || split.size() <= o.longest) too_short(o.longest, split.size());
+  if (count_ < 1 || split.size() <= o.longest) too_short(o.longest, split.size(), "windows");
   if (o.max_tokens > 0) {
     count_ = std::min(count_, std::max<int64_t>(1, o.max_tokens / o.score));
   }

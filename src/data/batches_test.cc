@@ -204,7 +204,8 @@ TEST(EvalWindows, RefusesWhatCannotBe) {
   const Counting corpus(20);
   EXPECT_EQ(EvalWindows(*corpus, corpus.all(), {19}).count(), 1);
   EXPECT_EQ(EvalWindows(*corpus, corpus.all(), {4, 2, 19}).count(), 1);
-  expect_error(ErrorCode::input, "more than 20 tokens",
+  expect_error(ErrorCode::input,
+               "more than 20 tokens, a window, got 20; use more text, or windows of at most 19",
                [&] { EvalWindows(*corpus, corpus.all(), {20}); });
   expect_error(ErrorCode::input, "more than 20 tokens", [&] {
     EvalWindows(*corpus, corpus.all(), {4, 2, 20});

@@ -74,6 +74,7 @@ class LengthRun {
 std::vector<LengthLoss> evaluate(const Model& model, const Corpus& corpus, Split split,
                                  std::span<const int64_t> lengths, const EvaluateOptions& options) {
   const std::vector<EvalWindows> windows = windows_of(corpus, split, lengths, options.max_tokens);
+  if (options.on_start) options.on_start();
   double total = 0, done = 0;
   for (size_t i = 0; i < windows.size(); ++i) {
     total += static_cast<double>(windows[i].count() * lengths[i]);

@@ -25,6 +25,8 @@ struct EvaluateOptions {
   int64_t batch = 0;       ///< windows at a time; 0: as many as make about 4096 tokens
   int64_t max_tokens = 0;  ///< score at most about so many tokens a length; 0: all
   Runtime runtime = Runtime::best();
+  /// Called once everything is checked, before the work.
+  std::function<void()> on_start = {};
   /// Called after every batch with the share of all lengths that is done, in (0, 1].
   std::function<void(double)> on_progress = {};
 };

@@ -77,7 +77,9 @@ class Reader {
   }
 
  private:
-  static std::string brief(const json& value) { return in_quotes(to_json_line(value)); }
+  static std::string brief(const json& value) {
+    return in_quotes(value.is_string() ? value.get<std::string>() : to_json_line(value));
+  }
 
   const json& member(const std::string& name, const json& tensor, const char* key) const {
     const auto it = tensor.find(key);

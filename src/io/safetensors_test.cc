@@ -178,7 +178,7 @@ std::vector<Bad> bad_tensors() {
        file_bytes("{\"w\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8)},
       {"no offsets", "a member data_offsets",
        file_bytes("{\"w\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8)},
-      {"half", "dtype F64", one("\"F16\"", "[4]", "[0,8]")},
+      {"half", "I32 or U8, got \"F16\"; convert", one("\"F16\"", "[4]", "[0,8]")},
       {"unknown type", "dtype F64", one("\"f32\"", "[2]", "[0,8]")},
       {"type is a number", "dtype F64", one("32", "[2]", "[0,8]")},
       {"negative dimension", "whole numbers from 0", one("\"F32\"", "[-2]", "[0,8]")},

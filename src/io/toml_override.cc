@@ -66,6 +66,16 @@ KeyPath parse_key(std::string_view key, std::string_view whole) {
   return path;
 }
 
+// Lines inside the argument mean nothing to whoever reads a message.
+void forget_lines(Value& value) {
+  value.line = 0;
+  if (auto* table = value.as<Value::Table>()) {
+    for (Field& field : *table) forget_lines(field.value);
+  } else if (auto* array = value.as<Value::Array>()) {
+    for (Value& element : *array) forget_lines(element);
+  }
+}
+
 Value parse_value(std::string_view text, std::string_view whole) {
   if (text.empty()) refuse(whole, "write key='\"\"' for an empty string");
   if (!is_utf8(text)) refuse(whole, "the value is not UTF-8");
@@ -78,8 +88,7 @@ Value parse_value(std::string_view text, std::string_view whole) {
     Value tree = parse_toml("value = " + std::string(text), "--set");
     Value::Table& table = *tree.as<Value::Table>();
     if (table.size() == 1) {
-      // Lines inside the argument mean nothing to whoever reads a message.
-      table.front().value.line = 0;
+      forget_lines(table.front().value);
       return std::move(table.front().value);
     }
   } catch (const Error& e) {

@@ -25,6 +25,15 @@ TEST(Override, TakesTomlValues) {
   expect_value("a={b = 1}", {"a"}, {Value::Table{{"b", {int64_t{1}}}}});
 }
 
+TEST(Override, ValuesStandOnNoLine) {
+  const Override o = parse_override("a=[{b = 1},\n [2]]");
+  const Value::Array& list = *o.value.as<Value::Array>();
+  EXPECT_EQ(o.value.line, 0);
+  EXPECT_EQ(list[0].line, 0);
+  EXPECT_EQ(list[0].find("b")->line, 0);
+  EXPECT_EQ(list[1].as<Value::Array>()->front().line, 0);
+}
+
 TEST(Override, TakesBareWordsAsStrings) {
   for (const std::string word : {"softmax", "stick-breaking", "data/a b.txt", "../x", "6x", "a=b",
                                  "1979-05-27", "a#b", "6#7", "x\ny = 1", "é", "-"}) {

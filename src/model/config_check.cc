@@ -14,20 +14,20 @@ namespace {
   fail(ErrorCode::config, {std::move(key), std::move(expected), std::move(got), std::move(hint)});
 }
 
-void within(const char* key, int64_t value, int64_t least, int64_t most) {
-  if (value >= least && value <= most) return;
-  refuse(key, fmt::format("an integer from {} to {}", least, most), std::to_string(value));
+void within(const std::string& key, int64_t value, SizeBounds bounds) {
+  if (value >= bounds.least && value <= bounds.most) return;
+  refuse(key, fmt::format("an integer from {} to {}", bounds.least, bounds.most),
+         std::to_string(value));
 }
 
-// Bounds far above any real model, low enough that every count of elements and bytes fits 63 bits.
 void check_sizes(const ModelConfig& c) {
-  within("model.vocab", c.vocab, 2, int64_t{1} << 24);
-  within("model.dim", c.dim, 1, int64_t{1} << 20);
-  within("model.layers", c.layers, 1, 1024);
-  within("model.heads", c.heads, 1, 1024);
-  within("model.head_dim", c.head_dim, 1, 65536);
-  within("model.ffn", c.ffn, 1, int64_t{1} << 22);
-  within("model.context", c.context, 1, int64_t{1} << 30);
+  within("model.vocab", c.vocab, size_bounds::vocab);
+  within("model.dim", c.dim, size_bounds::dim);
+  within("model.layers", c.layers, size_bounds::layers);
+  within("model.heads", c.heads, size_bounds::heads);
+  within("model.head_dim", c.head_dim, size_bounds::head_dim);
+  within("model.ffn", c.ffn, size_bounds::ffn);
+  within("model.context", c.context, size_bounds::context);
   if (c.layers * c.heads > 65536) {
     refuse("model.heads", fmt::format("at most {} with {} layers", 65536 / c.layers, c.layers),
            std::to_string(c.heads));
@@ -44,10 +44,7 @@ void check_layer(const ModelConfig& c, size_t index, const Axes& axes) {
     refuse("model.kv_heads" + where, fmt::format("a divisor of model.heads = {}", c.heads),
            std::to_string(layer.kv_heads));
   }
-  if (layer.window < 0 || layer.window > int64_t{1} << 30) {
-    refuse("model.window" + where, "0 (all keys) or a number of keys",
-           std::to_string(layer.window));
-  }
+  within("model.window" + where, layer.window, size_bounds::window);
   const MechanismInfo& mechanism = axes.mechanisms.find(layer.mechanism);
   const PositionInfo& position = axes.positions.find(layer.position);
   if (position.rotates && c.head_dim % 2 != 0) {

@@ -14,7 +14,6 @@ namespace weft {
 namespace {
 
 using Given = std::map<std::string, Arg>;
-constexpr int64_t kAny = std::numeric_limits<int64_t>::max();  // check_config knows the bounds
 
 // A layer before its arguments are checked: what was given, so that an override can change one of
 // them.
@@ -30,21 +29,25 @@ void read_axis(TableReader& table, const char* key, std::string& name, Given& gi
   table.read(std::string(key) + "_args", given);
 }
 
+void read_size(TableReader& table, const char* key, int64_t& size, SizeBounds bounds) {
+  table.read(key, size, bounds.least, bounds.most);
+}
+
 void read_layer_keys(TableReader& table, Draft& draft) {
   read_axis(table, "mechanism", draft.layer.mechanism, draft.mechanism);
   read_axis(table, "position", draft.layer.position, draft.position);
-  table.read("kv_heads", draft.layer.kv_heads, 1, kAny);
-  table.read("window", draft.layer.window, 0, kAny);
+  read_size(table, "kv_heads", draft.layer.kv_heads, size_bounds::heads);
+  read_size(table, "window", draft.layer.window, size_bounds::window);
 }
 
 void read_sizes(TableReader& table, ModelConfig& c) {
-  table.read("vocab", c.vocab, 2, kAny);
-  table.read("dim", c.dim, 1, kAny);
-  table.read("layers", c.layers, 1, 1024);
-  table.read("heads", c.heads, 1, 1024);
-  table.read("head_dim", c.head_dim, 1, kAny);
-  table.read("ffn", c.ffn, 1, kAny);
-  table.read("context", c.context, 1, kAny);
+  read_size(table, "vocab", c.vocab, size_bounds::vocab);
+  read_size(table, "dim", c.dim, size_bounds::dim);
+  read_size(table, "layers", c.layers, size_bounds::layers);
+  read_size(table, "heads", c.heads, size_bounds::heads);
+  read_size(table, "head_dim", c.head_dim, size_bounds::head_dim);
+  read_size(table, "ffn", c.ffn, size_bounds::ffn);
+  read_size(table, "context", c.context, size_bounds::context);
   table.read("tie_embeddings", c.tie_embeddings);
   table.read("norm_eps", c.norm_eps, std::numeric_limits<double>::min(), 1);
 }

@@ -1,9 +1,26 @@
 #include "model/parameters.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/error.h"
 #include "base/random.h"
 
 namespace weft {
+namespace {
+
+template <class T>
+bool all_finite(std::span<const T> values) {
+  return std::all_of(values.begin(), values.end(), [](T x) {
+    if constexpr (std::is_same_v<T, bf16>) {
+      return std::isfinite(static_cast<float>(x));
+    } else {
+      return std::isfinite(x);
+    }
+  });
+}
+
+}  // namespace
 
 bool Parameters::is_matrix(const ParameterSpec& spec) {
   return spec.shape.rank() == 2 &&
@@ -69,6 +86,17 @@ void Parameters::refresh(int index, int64_t first, int64_t last) noexcept {
 int Parameters::find(std::string_view name) const {
   for (int p = 0; p < count(); ++p) {
     if (spec(p).name == name) return p;
+  }
+  return -1;
+}
+
+int Parameters::first_non_finite() const {
+  for (int p = 0; p < count(); ++p) {
+    const TensorView v = value(p);
+    const bool finite = v.desc.dtype == DType::f64   ? all_finite<double>(v.span<double>())
+                        : v.desc.dtype == DType::f32 ? all_finite<float>(v.span<float>())
+                                                     : all_finite<bf16>(v.span<bf16>());
+    if (!finite) return p;
   }
   return -1;
 }

@@ -38,6 +38,8 @@ class Parameters {
   const ParameterSpec& spec(int index) const { return specs_[static_cast<size_t>(index)]; }
   /// Index of a name, -1 where there is none.
   int find(std::string_view name) const;
+  /// Index of the first parameter that holds a NaN or an infinity, -1 where none does.
+  int first_non_finite() const;
   int64_t elements() const;
   size_t bytes() const;  ///< of all copies
 

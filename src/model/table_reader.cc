@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "io/utf8.h"
 
 namespace weft {
 namespace {
@@ -14,7 +15,7 @@ using io::Value;
 std::string text(const Value& v) {
   if (const auto* b = v.as<bool>()) return *b ? "true" : "false";
   if (const auto* i = v.as<int64_t>()) return std::to_string(*i);
-  if (const auto* d = v.as<double>()) return fmt::format("{}", *d);
+  if (const auto* d = v.as<double>()) return to_string(Arg(*d));
   if (const auto* s = v.as<std::string>()) return "\"" + *s + "\"";
   return std::string(v.kind());
 }
@@ -56,13 +57,49 @@ bool to_arg(const Value& v, Arg& out) {
   return true;
 }
 
+// What other programs call our keys, where no spelling check would see the likeness.
+std::string_view key_elsewhere_called(std::string_view name) {
+  struct Synonyms {
+    std::string_view ours;
+    std::vector<std::string_view> theirs;
+  };
+  static const Synonyms kSynonyms[] = {
+      {"lr", {"learning_rate", "max_lr", "peak_lr"}},
+      {"batch", {"batch_size", "micro_batch_size", "per_device_train_batch_size"}},
+      {"accumulate", {"gradient_accumulation_steps", "grad_accum", "grad_accumulation"}},
+      {"steps", {"max_steps", "max_iters", "iterations", "num_steps", "train_steps"}},
+      {"warmup", {"warmup_steps", "warmup_iters"}},
+      {"clip", {"grad_clip", "max_grad_norm", "gradient_clip", "gradient_clipping"}},
+      {"precision", {"dtype", "torch_dtype"}},
+      {"checkpoint_every", {"save_every", "save_steps", "save_interval"}},
+      {"eval_every", {"eval_interval", "eval_steps"}},
+      {"layers", {"n_layer", "n_layers", "num_layers", "num_hidden_layers", "depth"}},
+      {"heads", {"n_head", "n_heads", "num_heads", "num_attention_heads"}},
+      {"kv_heads", {"n_kv_heads", "num_kv_heads", "num_key_value_heads"}},
+      {"head_dim", {"head_size", "d_head"}},
+      {"dim", {"d_model", "n_embd", "hidden_size", "embed_dim", "width"}},
+      {"ffn", {"d_ff", "ffn_dim", "hidden_dim", "intermediate_size", "mlp_dim"}},
+      {"vocab", {"vocab_size", "n_vocab"}},
+      {"context", {"seq_len", "max_seq_len", "block_size", "n_ctx", "max_position_embeddings"}},
+      {"window", {"sliding_window", "window_size"}},
+      {"tie_embeddings", {"tie_word_embeddings", "weight_tying"}},
+      {"norm_eps", {"rms_norm_eps", "layer_norm_eps"}},
+      {"holdout", {"val_fraction", "val_split", "validation_split"}},
+  };
+  for (const Synonyms& s : kSynonyms) {
+    if (std::find(s.theirs.begin(), s.theirs.end(), name) != s.theirs.end()) return s.ours;
+  }
+  return name;
+}
+
 }  // namespace
 
 TableReader::TableReader(const Value& table, std::string_view file, std::string_view path)
     : table_(table), file_(file), path_(path) {
   if (table.is<Value::Table>()) return;
-  const std::string line = file_.empty() ? "" : fmt::format("{}:{}: ", file_, table.line);
-  fail(ErrorCode::config, {line + path_, "a table", std::string(table.kind()), ""});
+  std::string place = file_.empty() ? "" : file_ + ": ";
+  if (table.line != 0 && !file_.empty()) place = fmt::format("{}:{}: ", file_, table.line);
+  fail(ErrorCode::config, {place + path_, "a table", std::string(table.kind()), ""});
 }
 
 std::string TableReader::where(std::string_view key) const {
@@ -99,7 +136,8 @@ void TableReader::read(std::string_view key, int64_t& out, int64_t least, int64_
   if (v == nullptr) return;
   const auto* i = v->as<int64_t>();
   if (i == nullptr || *i < least || *i > most) {
-    wrong(key, fmt::format("an integer from {} to {}", least, most), *v);
+    refuse(key, fmt::format("an integer from {} to {}", least, most), text(*v),
+           v->is<double>() ? "integers have no point and no exponent" : "");
   }
   out = *i;
 }
@@ -154,7 +192,10 @@ void TableReader::read(std::string_view key, std::map<std::string, Arg>& out) {
 void TableReader::finish() const {
   for (const io::Field& field : *table_.as<Value::Table>()) {
     if (std::find(known_.begin(), known_.end(), field.key) != known_.end()) continue;
-    refuse(field.key, "a known key", "\"" + field.key + "\"", suggestion(field.key, known_));
+    const std::string ours(key_elsewhere_called(field.key));
+    const bool known = std::find(known_.begin(), known_.end(), ours) != known_.end();
+    refuse(field.key, "a known key", io::in_quotes(field.key),
+           suggestion(known ? ours : field.key, known_));
   }
 }
 

@@ -102,8 +102,23 @@ void check_resumed(const RunConfig& config, const fs::path& stored_file, const A
                            std::to_string(config.train.steps), "it may only grow"});
 }
 
+// A run below the checkpoints of another would be pruned with them.
+void refuse_inside_a_run(const fs::path& out) {
+  std::error_code ignored;
+  const fs::path path = fs::weakly_canonical(fs::absolute(out, ignored), ignored);
+  for (fs::path p = path; p.has_relative_path(); p = p.parent_path()) {
+    if (p.filename() != "checkpoints" || !fs::exists(p.parent_path() / "config.toml", ignored)) {
+      continue;
+    }
+    fail(ErrorCode::usage, {out.string(), "a folder of its own",
+                            "one among the checkpoints of the run " + p.parent_path().string(),
+                            "choose another --out"});
+  }
+}
+
 // The folder, ready to be written to: refused where it holds what is not ours to overwrite.
 void prepare_folder(const TrainRequest& request) {
+  refuse_inside_a_run(request.out);
   const fs::path stored = request.out / "config.toml";
   std::error_code ignored;
   const bool exists = fs::exists(stored, ignored);
@@ -121,7 +136,7 @@ class Run {
 
  private:
   const TrainConfig& train() const { return config_.train; }
-  void check_sizes() const;
+  TrainingPrograms plan() const;
   void open();
   void restore();
   void announce() const;
@@ -149,20 +164,18 @@ class Run {
   int64_t steps_since_log_ = 0;
 };
 
-// Absurd sizes are refused before a weight is allocated: at once where a lower bound does not fit,
-// by the plan itself where the bound comes near.
-void Run::check_sizes() const {
-  constexpr double kNear = 1.0 / 16;  // of memory; what the bound leaves out is never 16 times it
-  const MemoryPlan least = least_memory(config_.model, train());
-  check_memory(least, usable_memory());
-  if (least.total() < kNear * usable_memory()) return;
+// Sizes that do not fit are refused before a weight is allocated: at once where a lower bound is
+// too large already, else by the plan.
+TrainingPrograms Run::plan() const {
+  check_memory(least_memory(config_.model, train()), usable_memory());
   const Layout layout = derive_layout(config_.model, request_.axes);
-  const TrainingPrograms programs =
+  TrainingPrograms programs =
       build_training(config_.model, layout, train(), request_.runtime, request_.axes);
   const auto parameters = parameter_list(config_.model, layout, request_.axes);
   check_memory(plan_memory(programs, config_.model, parameters, train(),
                            config_.data.mask_documents, request_.axes),
                usable_memory());
+  return programs;
 }
 
 // Everything that can be refused is refused here, before the folder is touched.
@@ -172,13 +185,15 @@ void Run::open() {
     check_data_config(config_, *data_.tokenizer);
     open_text(config_, data_);
   }
-  check_sizes();
+  TrainingPrograms programs = plan();
   model_.emplace(make_model(config_.model, train().seed, DType::f32,
                             Trainer::weight_copies(train().precision), request_.axes));
-  trainer_.emplace(*model_, Trainer::Options{.train = train(),
-                                             .mask_documents = config_.data.mask_documents,
-                                             .runtime = request_.runtime,
-                                             .axes = request_.axes});
+  trainer_.emplace(*model_,
+                   Trainer::Options{.train = train(),
+                                    .mask_documents = config_.data.mask_documents,
+                                    .runtime = request_.runtime,
+                                    .axes = request_.axes},
+                   std::move(programs));
   peak_gflops_ = request_.peak_gflops;
 }
 

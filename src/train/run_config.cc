@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/args.h"
 #include "base/error.h"
 #include "model/config_toml.h"
 #include "model/designs.h"
@@ -17,10 +18,18 @@ const io::Value& table_or_empty(const io::Value* table) {
   return table != nullptr ? *table : empty;
 }
 
-std::string design_names() {
-  std::string names;
-  for (const Design& d : designs()) names += (names.empty() ? "" : ", ") + std::string(d.name);
-  return names;
+[[noreturn]] void refuse_source(const std::string& source) {
+  std::vector<std::string> names;
+  for (const Design& d : designs()) names.emplace_back(d.name);
+  std::error_code ignored;
+  const bool folder = std::filesystem::is_directory(source, ignored);
+  const bool path = source.find('/') != std::string::npos || source.ends_with(".toml");
+  if (folder || path) {
+    fail(ErrorCode::input, {source, "a configuration file or the name of a design",
+                            folder ? "a folder" : "no such file"});
+  }
+  fail(ErrorCode::input, {source, "a configuration file or the name of a design", "neither",
+                          suggestion(source, names)});
 }
 
 io::Value source_tree(const std::string& source, std::string& file) {
@@ -30,10 +39,7 @@ io::Value source_tree(const std::string& source, std::string& file) {
     file = source;
     return io::read_toml(source);
   }
-  if (!is_design(source)) {
-    fail(ErrorCode::input, {source, "a configuration file or the name of a design", "neither",
-                            "designs are " + design_names()});
-  }
+  if (!is_design(source)) refuse_source(source);
   io::Value root;
   root.at("model").at("design").data = source;
   return root;

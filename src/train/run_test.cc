@@ -259,5 +259,17 @@ TEST(Run, SaysWhereItCannotWrite) {
   expect_error(ErrorCode::runtime, "checkpoints", [&] { run_training(scene.request("run")); });
 }
 
+TEST(RunFolder, IsNotAmongTheCheckpointsOfAnother) {
+  const Scene scene;
+  run_training(scene.request("run", {"train.steps=1"}));
+  for (const char* out : {"run/checkpoints/mine", "run/checkpoints", "run/checkpoints/step-1",
+                          "run/checkpoints/step-1/deeper/still", "run/latest"}) {
+    expect_error(ErrorCode::usage, "among the checkpoints of the run",
+                 [&] { run_training(scene.request(out, {"train.steps=1"})); });
+  }
+  EXPECT_EQ(step_folders(scene.folder / "run"), std::vector<int64_t>{1});
+  EXPECT_EQ(run_training(scene.request("checkpoints/run", {"train.steps=1"})).step, 1);
+}
+
 }  // namespace
 }  // namespace weft

@@ -13,22 +13,15 @@ double scalar(const Program& program, ValueId id) {
   return get(program.value(id), 0);
 }
 
-bool all_finite(const TensorView& view) {
-  for (const float x : view.span<float>()) {
-    if (!std::isfinite(x)) return false;
-  }
-  return true;
-}
-
 [[noreturn]] void not_finite(const std::string& when, const std::string& where) {
   fail(ErrorCode::runtime, {when, "finite numbers", "first non-finite value in " + where,
                             "the last checkpoint is unharmed; lower train.lr or look at the data"});
 }
 
 // Refuses absurd sizes before any program is built: planning alone would take long then.
-TrainConfig checked(const Model& model, const Trainer::Options& options) {
+TrainingPrograms plan(const Model& model, const Trainer::Options& options) {
   check_memory(least_memory(model.config, options.train), options.usable_memory);
-  return options.train;
+  return build_training(model.config, model.layout, options.train, options.runtime, options.axes);
 }
 
 }  // namespace
@@ -38,13 +31,16 @@ WeightCopies Trainer::weight_copies(DType precision) {
 }
 
 Trainer::Trainer(Model& model, const Options& options)
+    : Trainer(model, options, plan(model, options)) {}
+
+Trainer::Trainer(Model& model, const Options& options, TrainingPrograms programs)
     : model_(model),
-      config_(checked(model, options)),
+      config_(options.train),
       rates_(options.train.rates()),
       runtime_(options.runtime),
       mask_documents_(options.mask_documents),
       time_(model.config.context),
-      programs_(build_training(model.config, model.layout, config_, runtime_, options.axes)),
+      programs_(std::move(programs)),
       memory_(plan_memory(programs_, model.config, model.parameters.specs(), config_,
                           mask_documents_, options.axes)) {
   check_memory(memory_, options.usable_memory);
@@ -134,11 +130,8 @@ double Trainer::evaluate(const EvalWindows& windows) {
 }
 
 void Trainer::check_weights() const {
-  const Parameters& parameters = model_.parameters;
-  for (int p = 0; p < parameters.count(); ++p) {
-    if (all_finite(parameters.master(p))) continue;
-    not_finite("weights after the last step", parameters.spec(p).name);
-  }
+  const int p = model_.parameters.first_non_finite();
+  if (p >= 0) not_finite("weights after the last step", model_.parameters.spec(p).name);
 }
 
 double Trainer::measure_peak(double seconds) {

@@ -37,6 +37,8 @@ class Trainer {
   /// masters, and in bf16 with copies (weight_copies()). Throws Error(config) where the plan is
   /// larger than the memory of the machine.
   Trainer(Model& model, const Options& options);
+  /// With programs that are planned already: build_training() of this model and these options.
+  Trainer(Model& model, const Options& options, TrainingPrograms programs);
 
   /// The copies of the weights that training in this precision needs.
   static WeightCopies weight_copies(DType precision);
