@@ -6,12 +6,15 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "cli/explain_json.h"
 #include "cli/model_arguments.h"
 #include "cli/table.h"
 #include "cli/verb.h"
+#include "io/atomic.h"
 #include "io/json.h"
 #include "model/config_json.h"
 #include "model/draw.h"
+#include "model/picture.h"
 #include "train/programs.h"
 #include "train/run_config.h"
 
@@ -68,51 +71,6 @@ MemoryPlan plan_training(const RunConfig& config, const Layout& layout, const Ru
                      config.data.mask_documents);
 }
 
-nlohmann::json memory_json(const MemoryPlan& m) {
-  const auto bytes = [](double n) { return static_cast<int64_t>(n); };
-  return {{"peak_bytes", bytes(m.total())},      {"parameters", bytes(m.parameters)},
-          {"gradients", bytes(m.gradients)},     {"optimizer", bytes(m.optimizer)},
-          {"activations", bytes(m.activations)}, {"tables", bytes(m.tables)},
-          {"products", bytes(m.products)},       {"batches", bytes(m.batches)}};
-}
-
-nlohmann::json layers_json(const ModelConfig& config, const Explanation& e) {
-  nlohmann::json layers = nlohmann::json::array();
-  for (const LayerPlan& l : e.layers) {
-    const LayerConfig& c = config.layer[static_cast<size_t>(l.layer)];
-    layers.push_back({{"layer", l.layer},
-                      {"mechanism", l.mechanism},
-                      {"position", l.position},
-                      {"window", l.window},
-                      {"kv_heads", c.kv_heads},
-                      {"k_projected", l.k_heads},
-                      {"v_projected", l.v_heads},
-                      {"k_slots", l.k_slots},
-                      {"v_slots", l.v_slots}});
-  }
-  return layers;
-}
-
-std::string to_json(const Subject& s, const Explanation& e, const MemoryPlan& memory) {
-  nlohmann::json j;
-  j["design"] = s.config.model.design;
-  j["parameters"]["total"] = e.parameters;
-  for (int g = 0; g < kParameterGroups; ++g) {
-    j["parameters"][name_of(static_cast<ParameterGroup>(g))] = e.by_group[static_cast<size_t>(g)];
-  }
-  j["kv_cache"] = {
-      {"bytes_per_token", e.cache_per_token}, {"fixed_bytes", e.cache_fixed},
-      {"dtype", name_of(s.cached)},           {"context", e.context},
-      {"bytes_at_context", e.cache_total},    {"bytes_read_per_token", e.cache_read_per_token}};
-  j["flops_per_token"] = e.training_flops;
-  j["forward_flops_per_token"] = e.forward_flops;
-  j["decode_flops_per_token"] = e.decode_flops;
-  j["memory"] = memory_json(memory);
-  j["layers"] = layers_json(s.config.model, e);
-  j["notes"] = e.notes;
-  return io::to_json_text(j);
-}
-
 std::string memory_text(const TrainConfig& train, const MemoryPlan& m) {
   std::string out = fmt::format("\nmemory to train, {}, batch {}{}\n", name_of(train.precision),
                                 train.batch, train.recompute ? ", recomputing" : "");
@@ -140,24 +98,29 @@ class ExplainVerb final : public Verb {
   void declare(Flags& flags) override {
     flags.text("WHAT", what_, "a TOML file, a design, or a run or model folder").required();
     flags.repeated("--set", settings_, "key=value, overrides the configuration");
+    flags.integer("--context", context_, {1, int64_t{1} << 30},
+                  "tokens of a window and in the cache (the model's context)");
+    flags.word("--svg", svg_, "a file for a picture of the wiring");
   }
 
   int run(const Invocation& invocation) override {
     const Subject subject = read_subject(what_, settings_);
     const ModelConfig& model = subject.config.model;
     const Layout layout = derive_layout(model);
-    const Explanation e = explain(model, layout, 0, size_of(subject.cached));
+    const Explanation e = explain(model, layout, context_, size_of(subject.cached));
     const MemoryPlan memory = plan_training(subject.config, layout, invocation.runtime);
-    invocation.console.result(invocation.json ? to_json(subject, e, memory)
-                                              : explain_text(model, e) +
-                                                    memory_text(subject.config.train, memory) +
-                                                    "\n" + draw_wiring(model, layout));
+    if (!svg_.empty()) io::write_atomic(svg_, wiring_picture(model, layout, e));
+    invocation.console.result(
+        invocation.json ? explain_json(model, layout, e, memory, subject.cached)
+                        : explain_text(model, e) + memory_text(subject.config.train, memory) +
+                              "\n" + draw_wiring(model, layout, invocation.console.width()));
     return 0;
   }
 
  private:
-  std::string what_;
+  std::string what_, svg_;
   std::vector<std::string> settings_;
+  int64_t context_ = 0;
 };
 
 }  // namespace

@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <set>
 
+#include "model/formula.h"
 #include "model/head_rules.h"
 
 namespace weft {
 namespace {
 
-constexpr int kLabel = 10;    // columns before the first layer
-constexpr size_t kLanes = 8;  // lines below a row; further sources are counted, not drawn
+constexpr int kLabel = 10;     // columns before the first layer
+constexpr size_t kLines = 16;  // of formulas
 constexpr const char* kOwn = "●";
 constexpr const char* kBlend = "◆";
 constexpr const char* kAlias = "○";
@@ -29,6 +30,7 @@ struct Line {
 struct Row {
   Port port;
   Heads heads;
+  std::string from;                // the port that is read, where it is another
   std::vector<const char*> marks;  // a column each; null where there are no such heads
   std::vector<Line> lines;         // by source
 };
@@ -38,7 +40,8 @@ class Canvas {
   Canvas(int columns, int width)
       : columns_(columns), cell_(std::clamp((width - kLabel) / columns, 1, 6)) {}
 
-  std::string header(const std::string& label) const {
+  // Numbers of the layers; in the stream the last column is the final norm, which is no layer.
+  std::string header(const std::string& label, bool stream, int width) const {
     std::string line = fmt::format("{:<{}}", label, kLabel);
     const int digits = static_cast<int>(std::to_string(columns_ - 1).size());
     int step = 1;
@@ -50,6 +53,11 @@ class Canvas {
       const int room = std::min(step, columns_ - c) * cell_;
       const std::string number = std::to_string(c);
       if (static_cast<int>(number.size()) <= room) line += fmt::format("{:<{}}", number, room);
+    }
+    const int last = kLabel + (columns_ - 1) * cell_;
+    if (stream && last + 4 <= width) {
+      line.resize(static_cast<size_t>(last), ' ');
+      line += "norm";
     }
     return trimmed(line);
   }
@@ -114,7 +122,7 @@ void connect(Row& row, int from, int to) {
 
 Row make_row(const ModelConfig& config, const Layout& layout, Port port, const Heads& heads,
              int columns) {
-  Row row{port, heads, {}, {}};
+  Row row{port, heads, {}, {}, {}};
   for (int c = 0; c < columns; ++c) {
     const int layer = port == Port::y ? c - 1 : c;
     const bool inside = layer < static_cast<int>(config.layer.size());
@@ -127,7 +135,10 @@ Row make_row(const ModelConfig& config, const Layout& layout, Port port, const H
       continue;
     const int to = column_of(m.destination);
     row.marks[static_cast<size_t>(to)] = m.alias ? kAlias : kBlend;
-    for (const Term& t : m.terms) connect(row, column_of(t.source), to);
+    for (const Term& t : m.terms) {
+      connect(row, column_of(t.source), to);
+      if (port == Port::o && t.source.port == Port::v) row.from = "←v";
+    }
   }
   std::sort(row.lines.begin(), row.lines.end(),
             [](const Line& a, const Line& b) { return a.source < b.source; });
@@ -135,14 +146,16 @@ Row make_row(const ModelConfig& config, const Layout& layout, Port port, const H
 }
 
 std::string label(const Row& row, size_t rows) {
-  if (rows == 1) return name_of(row.port);
-  if (row.heads.last - row.heads.first == 1)
-    return fmt::format("{} {}", name_of(row.port), row.heads.first);
-  return fmt::format("{} {}-{}", name_of(row.port), row.heads.first, row.heads.last - 1);
+  const char* port = name_of(row.port);
+  const auto [first, last] = row.heads;
+  if (rows == 1) return port + row.from;
+  if (last - first == 1) return fmt::format("{} {}{}", port, first, row.from);
+  return fmt::format("{} {}-{}{}", port, first, last - 1, row.from);
 }
 
 // Each line goes to the first lane where it touches no other.
-std::string lanes(const Canvas& canvas, const std::vector<Line>& lines) {
+// Beyond `most` lanes sources are counted, not drawn.
+std::string lanes(const Canvas& canvas, const std::vector<Line>& lines, size_t most) {
   std::vector<std::vector<Line>> lanes;
   size_t left_out = 0;
   for (const Line& line : lines) {
@@ -151,7 +164,7 @@ std::string lanes(const Canvas& canvas, const std::vector<Line>& lines) {
     });
     if (free != lanes.end()) {
       free->push_back(line);
-    } else if (lanes.size() < kLanes) {
+    } else if (lanes.size() < most) {
       lanes.push_back({line});
     } else {
       ++left_out;
@@ -160,6 +173,19 @@ std::string lanes(const Canvas& canvas, const std::vector<Line>& lines) {
   std::string text;
   for (const auto& lane : lanes) text += canvas.lane(lane);
   if (left_out > 0) text += fmt::format("{:<{}}and {} more sources\n", "", kLabel, left_out);
+  return text;
+}
+
+// What the rows say, in formulas.
+std::string formula_lines(const ModelConfig& config, const Layout& layout, size_t width) {
+  const std::vector<FormulaLine> all = formulas(config, layout);
+  std::string text;
+  for (size_t i = 0; i < all.size() && i < kLines; ++i) {
+    std::string line = all[i].text;
+    if (all[i].layers.size() > 1) line += "   for l = " + ranges(all[i].layers);
+    text += (line.size() <= width ? line : line.substr(0, width - 2) + "..") + "\n";
+  }
+  if (all.size() > kLines) text += fmt::format("and {} more\n", all.size() - kLines);
   return text;
 }
 
@@ -175,16 +201,19 @@ std::string draw_wiring(const ModelConfig& config, const Layout& layout, int wid
     return fmt::format("{} layers do not fit into {} columns\n", config.layers, width);
 
   const Canvas canvas(columns, width);
-  std::string text = canvas.header("layer");
+  const size_t most = columns <= 16 ? 16 : 8;
+  std::string text = canvas.header("layer", depth, width);
   for (const Port port : ports) {
     const std::vector<Heads> heads = intervals(config, layout, port);
     for (const Heads& h : heads) {
       const Row row = make_row(config, layout, port, h, columns);
-      text += canvas.marks(label(row, heads.size()), row.marks) + lanes(canvas, row.lines);
+      text += canvas.marks(label(row, heads.size()), row.marks) + lanes(canvas, row.lines, most);
     }
   }
-  return text + fmt::format("{} own   {} mixed with other layers'   {} another layer's\n", kOwn,
-                            kBlend, kAlias);
+  return text +
+         fmt::format("{} own   {} mixed with other layers'   {} another layer's\n\n", kOwn, kBlend,
+                     kAlias) +
+         formula_lines(config, layout, static_cast<size_t>(width));
 }
 
 }  // namespace weft

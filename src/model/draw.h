@@ -1,5 +1,5 @@
 // The wiring in plain text: a column a layer, a row for each port and range of heads that reads
-// elsewhere.
+// elsewhere, and the formulas.
 #pragma once
 
 #include <string>

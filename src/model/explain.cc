@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "model/parameters.h"
+
 namespace weft {
 namespace {
 
@@ -28,6 +30,18 @@ int64_t multiplying(const ModelConfig& config, const std::vector<ParameterSpec>&
     if (p.group != ParameterGroup::embedding) n += p.shape.numel();
   }
   return n;
+}
+
+int64_t weights_read(const ModelConfig& config, const std::vector<ParameterSpec>& parameters,
+                     size_t element) {
+  const auto matrix = static_cast<int64_t>(element), vector = std::max<int64_t>(4, matrix);
+  int64_t bytes = config.dim * matrix;
+  if (config.tie_embeddings) bytes += config.vocab * config.dim * matrix;
+  for (const ParameterSpec& p : parameters) {
+    if (p.group == ParameterGroup::embedding) continue;
+    bytes += p.shape.numel() * (Parameters::is_matrix(p) ? matrix : vector);
+  }
+  return bytes;
 }
 
 std::vector<int> slots_of(const std::vector<CacheRef>& refs) {
@@ -62,6 +76,7 @@ Explanation explain(const ModelConfig& config, const Layout& layout, int64_t con
   e.training_flops = training_flops(config, parameters, e.context);
   e.forward_flops = e.training_flops / 3;
   e.decode_flops = 2 * as_double(multiplying(config, parameters));
+  e.weights_read_per_token = weights_read(config, parameters, element);
   e.cache_per_token = layout.cache.bytes_per_token(config.head_dim, element);
   e.cache_total = layout.cache.bytes(config.head_dim, element, e.context) + e.cache_fixed;
   for (size_t l = 0; l < config.layer.size(); ++l) {

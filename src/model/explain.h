@@ -36,6 +36,9 @@ struct Explanation {
   int64_t cache_fixed = 0;           ///< bytes of recurrent states, whatever the length
   int64_t cache_total = 0;           ///< bytes of one sequence of `context` tokens
   int64_t cache_read_per_token = 0;  ///< bytes of cache that decoding one token reads
+  /// Bytes of weights that it reads: all but the embedding table, of which it reads a row; matrices
+  /// in the type of the cache, vectors in f32 (or f64).
+  int64_t weights_read_per_token = 0;
 
   std::vector<LayerPlan> layers;
   std::vector<CacheSlot> slots;
@@ -52,6 +55,11 @@ double training_flops(const ModelConfig& config, const std::vector<ParameterSpec
 /// `context`: 0: config.context. `element`: bytes of a cached number.
 Explanation explain(const ModelConfig& config, const Layout& layout, int64_t context = 0,
                     size_t element = 2, const Axes& axes = Axes());
+
+/// "1,234,567"
+std::string grouped(int64_t n);
+/// "9,216 B", "51.2 MiB"
+std::string in_bytes(int64_t n);
 
 /// The numbers, the plan layer by layer and the notes; lines of at most 80 columns.
 std::string explain_text(const ModelConfig& config, const Explanation& explanation);

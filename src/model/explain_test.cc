@@ -83,6 +83,28 @@ TEST(ExplainText, SaysWhereALayerReadsAndWhatGaveWay) {
   expect_narrow(text, 80);
 }
 
+TEST(Explain, WeightsThatDecodingReads) {
+  const ModelConfig c = plain({2, 2, 16, 8, 11});
+  const int64_t vectors = 5 * 16, matrices = parameters(c) - vectors - 11 * 16;
+  const auto read = [](const ModelConfig& config, size_t element) {
+    return explained(config, 0, element).weights_read_per_token;
+  };
+  EXPECT_EQ(read(c, 2), 2 * (matrices + 16) + 4 * vectors);  // a row of the embedding table
+  EXPECT_EQ(read(c, 8), 8 * (matrices + 16 + vectors));
+  ModelConfig tied = c;
+  tied.tie_embeddings = true;
+  EXPECT_EQ(read(tied, 2), read(c, 2));
+}
+
+TEST(ExplainText, JoinsLayersThatAreAlike) {
+  const ModelConfig c =
+      with(plain({8, 2, 16, 8, 11}), "shared-value", {{"anchors", std::vector<int64_t>{4}}});
+  const std::string text = explain_text(c, explained(c));
+  for (const char* part : {"\n0     softmax", "\n1-3   softmax", "\n4     ", "\n5-7   "}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << text;
+  }
+}
+
 TEST(ExplainText, IsNarrowForEveryDesign) {
   for (const Design& d : designs()) {
     const ModelConfig c = design_config(d.name);
@@ -98,7 +120,9 @@ TEST(DrawWiring, SharedValue) {
             "layer     0     1     2     3\n"
             "v         ●     ○     ○     ○\n"
             "          └─────┴─────┴─────┘\n"
-            "● own   ◆ mixed with other layers'   ○ another layer's\n");
+            "● own   ◆ mixed with other layers'   ○ another layer's\n"
+            "\n"
+            "v[l] = v[0]   for l = 1-3\n");
 }
 
 TEST(DrawWiring, SkippingHeadsHaveARowOfTheirOwn) {
@@ -109,12 +133,73 @@ TEST(DrawWiring, SkippingHeadsHaveARowOfTheirOwn) {
             "v 2-3     ●  ○  ○  ○\n"
             "          └──┘  └──┘\n"
             "             └──┘\n"
-            "● own   ◆ mixed with other layers'   ○ another layer's\n");
+            "● own   ◆ mixed with other layers'   ○ another layer's\n"
+            "\n"
+            "v[l] heads 2-3 = raw..\n");
 }
 
 TEST(DrawWiring, ThePlainStackSaysSo) {
   const ModelConfig c = plain({4, 4, 16, 8, 11});
   EXPECT_EQ(draw_wiring(c, derive_layout(c)), "every layer reads its own keys and values\n");
+}
+
+// DenseFormer's shape: the input of every layer, and of the final norm, sums all outputs before it.
+Wiring depth_sums(const ModelConfig& config, const Args&) {
+  const int layers = static_cast<int>(config.layer.size());
+  Wiring w{"sums", {}, {}};
+  for (int l = 1; l <= layers; ++l) {
+    Mix mix{{Port::x, l}, {}, {}};
+    for (int j = -1; j < l; ++j) mix.terms.push_back({{Port::y, j}, 0.5});
+    w.mixes.push_back(mix);
+  }
+  return w;
+}
+// NeuTRENO's: outputs read values.
+Wiring output_reads_values(const ModelConfig& config, const Args&) {
+  Wiring w{"values", {}, {}};
+  for (int l = 1; l < static_cast<int>(config.layer.size()); ++l) {
+    w.mixes.push_back(
+        {{Port::o, l}, {{{Port::o, l}}, {{Port::v, 0}, 0.4}, {{Port::v, l}, -0.4}}, {}});
+  }
+  return w;
+}
+
+TEST(DrawWiring, TheStreamEndsInTheFinalNorm) {
+  Axes axes;
+  axes.wirings.add({"sums", "", "", {}, depth_sums});
+  ModelConfig c = plain({2, 2, 16, 8, 11});
+  c.wiring.push_back({"sums", {}});
+  EXPECT_EQ(draw_wiring(c, derive_layout(c, axes), 60),
+            "layer     0     1     norm\n"
+            "x         ●     ◆     ◆\n"
+            "          └─────┴─────┘\n"
+            "                └─────┘\n"
+            "● own   ◆ mixed with other layers'   ○ another layer's\n"
+            "\n"
+            "x[1] = 0.5 y[-1] + 0.5 y[0]\n"
+            "x[2] = 0.5 y[-1] + 0.5 y[0] + 0.5 y[1]\n");
+  c = plain({12, 2, 16, 8, 11});
+  c.wiring.push_back({"sums", {}});
+  const std::string text = draw_wiring(c, derive_layout(c, axes));
+  EXPECT_NE(text.find("x[l] = weighted sum of earlier y, 2 to 13 terms   for l = 1-12\n"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("more sources"), std::string::npos) << text;
+  expect_narrow(text, 80);
+}
+
+TEST(DrawWiring, SaysWhenOutputsReadValues) {
+  Axes axes;
+  axes.wirings.add({"values", "", "", {}, output_reads_values});
+  ModelConfig c = plain({3, 2, 16, 8, 11});
+  c.wiring.push_back({"values", {}});
+  EXPECT_EQ(draw_wiring(c, derive_layout(c, axes), 60),
+            "layer     0     1     2\n"
+            "o←v       ●     ◆     ◆\n"
+            "          └─────┴─────┘\n"
+            "● own   ◆ mixed with other layers'   ○ another layer's\n"
+            "\n"
+            "o[l] = o[l] + 0.4 v[0] - 0.4 v[l]   for l = 1-2\n");
 }
 
 TEST(DrawWiring, FitsFromSixToFortyEightLayers) {
@@ -129,7 +214,7 @@ TEST(DrawWiring, FitsFromSixToFortyEightLayers) {
   const ModelConfig far = with(plain({48, 4, 16, 8, 11}), "skip-kv", {{"distance", int64_t{24}}});
   const std::string text = draw_wiring(far, derive_layout(far));
   EXPECT_NE(text.find("more sources"), std::string::npos);
-  EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 30);
+  EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 36);
 }
 
 }  // namespace

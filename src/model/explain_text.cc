@@ -3,39 +3,11 @@
 #include <algorithm>
 
 #include "model/explain.h"
+#include "model/formula.h"
 #include "model/head_rules.h"
 
 namespace weft {
 namespace {
-
-// "0-2,5": ascending numbers, neighbours joined.
-std::string ranges(const std::vector<int>& numbers) {
-  std::string s;
-  for (size_t i = 0; i < numbers.size();) {
-    size_t j = i;
-    while (j + 1 < numbers.size() && numbers[j + 1] == numbers[j] + 1) ++j;
-    if (!s.empty()) s += ",";
-    s += i == j ? std::to_string(numbers[i]) : fmt::format("{}-{}", numbers[i], numbers[j]);
-    i = j + 1;
-  }
-  return s.empty() ? "-" : s;
-}
-
-// Digits in groups of three.
-std::string grouped(int64_t n) {
-  std::string s = std::to_string(n);
-  for (int i = static_cast<int>(s.size()) - 3; i > 0; i -= 3) s.insert(static_cast<size_t>(i), ",");
-  return s;
-}
-
-std::string bytes(int64_t n) {
-  if (n < 10 * 1024) return fmt::format("{} B", grouped(n));
-  const char* units[] = {"KiB", "MiB", "GiB", "TiB"};
-  double x = static_cast<double>(n) / 1024;
-  size_t unit = 0;
-  for (; x >= 1024 && unit < 3; ++unit) x /= 1024;
-  return fmt::format("{:.1f} {}", x, units[unit]);
-}
 
 // At most `width` columns, ending in an ellipsis where something was cut.
 std::string fit(const std::string& s, size_t width) {
@@ -88,25 +60,52 @@ void numbers(std::string& out, const ModelConfig& c, const Explanation& e) {
   out += fmt::format("  decoding      {:>16.4g}\n", e.decode_flops);
   const char* type = e.element == 2 ? "bf16" : e.element == 8 ? "f64" : "f32";
   out += fmt::format("\nKV cache in {}, {} bytes a number\n", type, e.element);
-  out += fmt::format("  per token     {:>16}\n", bytes(e.cache_per_token));
-  if (e.cache_fixed > 0) out += fmt::format("  fixed         {:>16}\n", bytes(e.cache_fixed));
-  out += fmt::format("  {:<14}{:>16}\n", grouped(e.context) + " tokens", bytes(e.cache_total));
-  out += fmt::format("  read a token  {:>16}\n", bytes(e.cache_read_per_token));
+  out += fmt::format("  per token     {:>16}\n", in_bytes(e.cache_per_token));
+  if (e.cache_fixed > 0) out += fmt::format("  fixed         {:>16}\n", in_bytes(e.cache_fixed));
+  out += fmt::format("  {:<14}{:>16}\n", grouped(e.context) + " tokens", in_bytes(e.cache_total));
+
+  out += fmt::format("\nread to decode a token at {} tokens\n", grouped(e.context));
+  out += fmt::format("  weights       {:>16}\n", in_bytes(e.weights_read_per_token));
+  out += fmt::format("  cache         {:>16}\n", in_bytes(e.cache_read_per_token));
+}
+
+// The row of a layer, without its number.
+std::string columns(const Explanation& e, const LayerPlan& l) {
+  return fmt::format("{:<15}{:<7}{:>7} {:>9} {:>9}  {:<11} {}", fit(l.mechanism, 14),
+                     fit(l.position, 6), l.window == 0 ? "all" : fit(std::to_string(l.window), 7),
+                     fit(ranges(l.k_heads), 9), fit(ranges(l.v_heads), 9),
+                     fit(origin(e, l, l.k_slots), 11), fit(origin(e, l, l.v_slots), 10));
 }
 
 }  // namespace
+
+std::string grouped(int64_t n) {
+  std::string s = std::to_string(n);
+  for (int i = static_cast<int>(s.size()) - 3; i > 0; i -= 3) s.insert(static_cast<size_t>(i), ",");
+  return s;
+}
+
+std::string in_bytes(int64_t n) {
+  if (n < 10 * 1024) return fmt::format("{} B", grouped(n));
+  const char* units[] = {"KiB", "MiB", "GiB", "TiB"};
+  double x = static_cast<double>(n) / 1024;
+  size_t unit = 0;
+  for (; x >= 1024 && unit < 3; ++unit) x /= 1024;
+  return fmt::format("{:.1f} {}", x, units[unit]);
+}
 
 std::string explain_text(const ModelConfig& c, const Explanation& e) {
   std::string out;
   numbers(out, c, e);
   out += fmt::format("\n{:<6}{:<15}{:<7}{:>7} {:>9} {:>9}  {:<11} {}\n", "layer", "mechanism",
                      "order", "window", "k heads", "v heads", "reads k", "reads v");
-  for (const LayerPlan& l : e.layers) {
-    out +=
-        fmt::format("{:<6}{:<15}{:<7}{:>7} {:>9} {:>9}  {:<11} {}\n", l.layer, fit(l.mechanism, 14),
-                    fit(l.position, 6), l.window == 0 ? "all" : fit(std::to_string(l.window), 7),
-                    fit(ranges(l.k_heads), 9), fit(ranges(l.v_heads), 9),
-                    fit(origin(e, l, l.k_slots), 11), fit(origin(e, l, l.v_slots), 10));
+  std::string row;
+  for (size_t first = 0, l = 0; l < e.layers.size(); ++l) {
+    if (l == first) row = columns(e, e.layers[l]);
+    if (l + 1 < e.layers.size() && columns(e, e.layers[l + 1]) == row) continue;
+    out += fmt::format("{:<6}{}\n",
+                       l == first ? fmt::format("{}", l) : fmt::format("{}-{}", first, l), row);
+    first = l + 1;
   }
   if (!e.notes.empty()) out += "\nnotes\n";
   for (const std::string& note : e.notes) wrap(out, note);

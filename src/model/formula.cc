@@ -1,0 +1,204 @@
+#include "model/formula.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "model/head_rules.h"
+
+namespace weft {
+namespace {
+
+constexpr size_t kMostTerms = 4;  // of a sum that is spelled out
+
+bool is_own(const ResolvedMix& mix, const Term& term) {
+  return term.source.port == mix.destination.port && term.source.layer == mix.destination.layer;
+}
+
+bool is_mixed(const Layout& layout, const Tap& tap) {
+  return std::any_of(layout.mixes.begin(), layout.mixes.end(), [&](const ResolvedMix& m) {
+    return m.destination.port == tap.port && m.destination.layer == tap.layer;
+  });
+}
+
+std::string head_part(const ModelConfig& config, const ResolvedMix& mix) {
+  const int all = head_count(config, mix.destination.port, mix.destination.layer);
+  const auto [first, last] = mix.heads;
+  if (last - first == all) return "";
+  if (last - first == 1) return fmt::format(" head {}", first);
+  return fmt::format(" heads {}-{}", first, last - 1);
+}
+
+// What a term reads where a mix is written on its source: the block's own value or the mix. `same`:
+// there is no mix, so they are one.
+enum class Stage : uint8_t { same, raw, mixed };
+
+// What two mixes must have in common to share a line, apart from where their sources lie.
+struct Kind {
+  Port port;
+  std::string heads;
+  std::vector<std::string> coefficients, sources;  // "+0.5 ", "v"; empty: a long sum
+  std::string sum;                                 // of a long one
+  bool operator==(const Kind&) const = default;
+};
+
+std::string coefficient(const Layout& layout, const Term& term) {
+  const double c = first_coefficient(layout, term);
+  const std::string sign = c < 0 ? "-" : "+", number = fmt::format("{:.3g}", std::abs(c));
+  if (term.gain >= 0) return sign + "(" + number + ") ";
+  return number == "1" ? sign : sign + number + " ";
+}
+
+// Where some sum on a port is long, all sums on it are summarised: DenseFormer's have 2, 3, 4, ...
+// terms.
+bool is_long(const Layout& layout, const ResolvedMix& mix) {
+  if (mix.terms.size() < 2) return false;
+  return std::any_of(layout.mixes.begin(), layout.mixes.end(), [&](const ResolvedMix& m) {
+    return m.destination.port == mix.destination.port && m.terms.size() > kMostTerms;
+  });
+}
+
+Kind kind_of(const ModelConfig& config, const Layout& layout, const ResolvedMix& mix) {
+  Kind kind{mix.destination.port, head_part(config, mix), {}, {}, {}};
+  if (!is_long(layout, mix)) {
+    for (const Term& t : mix.terms) {
+      kind.coefficients.push_back(coefficient(layout, t));
+      kind.sources.emplace_back(name_of(t.source.port));
+    }
+    return kind;
+  }
+  const bool learned =
+      std::any_of(mix.terms.begin(), mix.terms.end(), [](const Term& t) { return t.gain >= 0; });
+  kind.sum = fmt::format("{} sum of earlier {}", learned ? "learned" : "weighted",
+                         name_of(mix.terms.front().source.port));
+  return kind;
+}
+
+// Where the sources of a term lie in the layers of a line: all in one, or all equally far back.
+struct Sources {
+  std::optional<int> at, back;
+  Stage stage = Stage::same;
+
+  bool join(const Sources& other) {
+    if (at != other.at) at.reset();
+    if (back != other.back) back.reset();
+    if (stage == Stage::same) stage = other.stage;
+    return (at || back) && (other.stage == Stage::same || other.stage == stage);
+  }
+  std::string str() const {
+    if (at) return fmt::format("[{}]", *at);
+    return *back == 0 ? "[l]" : fmt::format("[l{:+}]", -*back);
+  }
+};
+
+std::vector<Sources> sources_of(const Layout& layout, const ResolvedMix& mix) {
+  std::vector<Sources> list;
+  for (const Term& t : mix.terms) {
+    const bool plain = is_own(mix, t) || !is_mixed(layout, t.source);
+    list.push_back({t.source.layer, mix.destination.layer - t.source.layer,
+                    plain          ? Stage::same
+                    : t.source.raw ? Stage::raw
+                                   : Stage::mixed});
+  }
+  return list;
+}
+
+// A line that grows as long as the sources of further layers follow its pattern.
+struct Draft {
+  Kind kind;
+  std::vector<int> layers;
+  std::vector<Sources> sources;
+  size_t least_terms, most_terms;
+};
+
+Draft begin(const Layout& layout, const ResolvedMix& mix, Kind kind) {
+  return {std::move(kind),
+          {mix.destination.layer},
+          sources_of(layout, mix),
+          mix.terms.size(),
+          mix.terms.size()};
+}
+
+bool extend(Draft& d, const Layout& layout, const ResolvedMix& mix, const Kind& kind) {
+  if (!(d.kind == kind)) return false;
+  if (kind.sum.empty()) {
+    std::vector<Sources> joined = d.sources;
+    const std::vector<Sources> more = sources_of(layout, mix);
+    for (size_t i = 0; i < more.size(); ++i) {
+      if (!joined[i].join(more[i])) return false;
+    }
+    d.sources = std::move(joined);
+  }
+  d.layers.push_back(mix.destination.layer);
+  d.least_terms = std::min(d.least_terms, mix.terms.size());
+  d.most_terms = std::max(d.most_terms, mix.terms.size());
+  return true;
+}
+
+std::string text_of(const Draft& d) {
+  const bool one = d.layers.size() == 1;
+  std::string s = one ? fmt::format("{}[{}]{} =", name_of(d.kind.port), d.layers[0], d.kind.heads)
+                      : fmt::format("{}[l]{} =", name_of(d.kind.port), d.kind.heads);
+  if (!d.kind.sum.empty()) {
+    return s + fmt::format(" {}, {}{} terms", d.kind.sum, d.least_terms,
+                           d.most_terms > d.least_terms ? fmt::format(" to {}", d.most_terms) : "");
+  }
+  for (size_t i = 0; i < d.sources.size(); ++i) {
+    const std::string& c = d.kind.coefficients[i];
+    const bool minus = c[0] == '-';
+    s += i == 0 ? (minus ? " -" : " ") : (minus ? " - " : " + ");
+    s += c.substr(1) + (d.sources[i].stage == Stage::raw ? "raw " : "") + d.kind.sources[i] +
+         d.sources[i].str();
+  }
+  return s;
+}
+
+}  // namespace
+
+double first_coefficient(const Layout& layout, const Term& term) {
+  if (term.gain < 0) return term.scale;
+  const GainRef& ref = layout.gains[static_cast<size_t>(term.gain)];
+  const double g =
+      layout.gain_tensors[static_cast<size_t>(ref.tensor)].init[static_cast<size_t>(ref.element)];
+  return term.scale * (term.complement ? 1 - g : g);
+}
+
+std::string spelled(const Tap& tap) {
+  return fmt::format("{}[{}]", name_of(tap.port), tap.layer);
+}
+
+std::string ranges(const std::vector<int>& numbers) {
+  std::string s;
+  for (size_t i = 0; i < numbers.size();) {
+    size_t j = i;
+    while (j + 1 < numbers.size() && numbers[j + 1] == numbers[j] + 1) ++j;
+    if (!s.empty()) s += ",";
+    s += i == j ? std::to_string(numbers[i]) : fmt::format("{}-{}", numbers[i], numbers[j]);
+    i = j + 1;
+  }
+  return s.empty() ? "-" : s;
+}
+
+std::string formula(const ModelConfig& config, const Layout& layout, const ResolvedMix& mix) {
+  return text_of(begin(layout, mix, kind_of(config, layout, mix)));
+}
+
+std::vector<FormulaLine> formulas(const ModelConfig& config, const Layout& layout) {
+  std::vector<Draft> drafts;
+  for (const ResolvedMix& mix : layout.mixes) {
+    const Kind kind = kind_of(config, layout, mix);
+    if (std::none_of(drafts.begin(), drafts.end(),
+                     [&](Draft& d) { return extend(d, layout, mix, kind); })) {
+      drafts.push_back(begin(layout, mix, kind));
+    }
+  }
+  std::stable_sort(drafts.begin(), drafts.end(),
+                   [](const Draft& a, const Draft& b) { return a.kind.port < b.kind.port; });
+  std::vector<FormulaLine> lines;
+  for (const Draft& d : drafts) lines.push_back({text_of(d), d.layers});
+  return lines;
+}
+
+}  // namespace weft

@@ -1,0 +1,202 @@
+#include "model/picture.h"
+
+#include <algorithm>
+
+#include "model/config_toml.h"
+#include "model/designs.h"
+#include "model/picture_band.h"
+#include "model/svg.h"
+#include "model/test_models.h"
+
+namespace weft {
+namespace {
+
+using namespace testing;
+
+// Reads XML as far as the picture needs it: elements that close in order, attributes in quotes and
+// once each, no bare < or &. Returns what is wrong, "" for a well-formed document.
+class XmlChecker {
+ public:
+  explicit XmlChecker(std::string_view text) : text_(text) {}
+
+  std::string operator()() {
+    while (wrong_.empty() && at_ < text_.size()) {
+      if (text_[at_] == '<') {
+        tag();
+      } else {
+        const bool blank = std::isspace(static_cast<unsigned char>(text_[at_])) != 0;
+        if (open_.empty() && !blank) fail("text outside the root");
+        character();
+      }
+    }
+    if (wrong_.empty() && (!open_.empty() || roots_ != 1)) wrong_ = "not one closed root";
+    return wrong_;
+  }
+  int count(const std::string& element) const {
+    return static_cast<int>(std::count(seen_.begin(), seen_.end(), element));
+  }
+
+ private:
+  void fail(const std::string& what) {
+    if (wrong_.empty()) wrong_ = what + " at " + std::string(text_.substr(at_, 60));
+  }
+  void character() {
+    const auto c = static_cast<unsigned char>(text_[at_]);
+    if (c < 0x20 && c != '\n' && c != '\t') return fail("a control character");
+    if (c == '&') return entity();
+    ++at_;
+  }
+  void entity() {
+    for (const char* e : {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"}) {
+      if (text_.substr(at_).starts_with(e)) {
+        at_ += std::string_view(e).size();
+        return;
+      }
+    }
+    fail("an unknown entity");
+  }
+  std::string name() {
+    const size_t begin = at_;
+    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 ||
+                                  text_[at_] == '-' || text_[at_] == ':')) {
+      ++at_;
+    }
+    if (at_ == begin) fail("no name");
+    return std::string(text_.substr(begin, at_ - begin));
+  }
+  bool take(std::string_view what) {
+    if (!text_.substr(at_).starts_with(what)) return false;
+    at_ += what.size();
+    return true;
+  }
+  void tag() {
+    if (take("</")) {
+      const std::string element = name();
+      if (open_.empty() || open_.back() != element || !take(">")) return fail("a wrong end");
+      return open_.pop_back();
+    }
+    take("<");
+    const std::string element = name();
+    seen_.push_back(element);
+    if (open_.empty()) ++roots_;
+    std::vector<std::string> attributes;
+    while (take(" ")) {
+      if (text_[at_] == '/') break;
+      attributes.push_back(name());
+      if (std::count(attributes.begin(), attributes.end(), attributes.back()) > 1) {
+        return fail("an attribute twice");
+      }
+      if (!take("=\"")) return fail("no quoted value");
+      while (wrong_.empty() && at_ < text_.size() && text_[at_] != '"') {
+        text_[at_] == '<' ? fail("< in an attribute") : character();
+      }
+      take("\"");
+      if (!wrong_.empty()) return;
+    }
+    if (take("/>")) return;
+    if (!take(">")) return fail("an unfinished tag");
+    open_.push_back(element);
+  }
+
+  std::string_view text_;
+  size_t at_ = 0;
+  int roots_ = 0;
+  std::vector<std::string> open_, seen_;
+  std::string wrong_;
+};
+
+std::string picture_of(const ModelConfig& c, const Axes& axes = Axes()) {
+  const Layout layout = derive_layout(c, axes);
+  return wiring_picture(c, layout, explain(c, layout, 0, 2, axes));
+}
+
+int curves(const std::string& svg) {
+  XmlChecker check(svg);
+  EXPECT_EQ(check(), "");
+  return check.count("path");
+}
+
+TEST(XmlCheckerTest, NoticesWhatIsWrong) {
+  for (const char* good : {"<a/>", "<a><b c=\"d\"/>x &amp; y</a>\n", "<a b=\"&lt;\" c=\"\"/>"}) {
+    EXPECT_EQ(XmlChecker(good)(), "") << good;
+  }
+  for (const char* bad : {"", "<a>", "<a></b>", "<a/><b/>", "<a b=c/>", "<a b=\"<\"/>", "<a>&</a>",
+                          "<a b=\"1\" b=\"2\"/>", "x<a/>", "<a>\x01</a>", "<a"}) {
+    EXPECT_NE(XmlChecker(bad)(), "") << bad;
+  }
+}
+
+TEST(Svg, TextsAreEscaped) {
+  EXPECT_EQ(xml_escaped("<a & \"b\">'"), "&lt;a &amp; &quot;b&quot;&gt;&#39;");
+  EXPECT_EQ(xml_escaped("\x01\xff é"), "\ufffd\ufffd é");
+  EXPECT_EQ(xml_escaped("\xef\xbf\xbf"), "?");
+  Svg svg;
+  svg.arc(0, 0, 10, 0, 5, "class=\"link\"", "</title>");
+  svg.text(1, 2, "<script>", "class=\"ink\"");
+  const std::string document = svg.document(10, 10, "a<b", "\"", "a>b{}");
+  EXPECT_EQ(XmlChecker(document)(), "");
+  EXPECT_EQ(document.find("<script"), std::string::npos);
+}
+
+TEST(Picture, EveryDesignOfEveryDepthIsWellFormed) {
+  for (const Design& d : designs()) {
+    for (const int64_t layers : {1, 2, 6, 48}) {
+      io::Value table;
+      table.at("design").data = std::string(d.name);
+      table.at("layers").data = layers;
+      const std::string svg = picture_of(read_model(table));
+      XmlChecker check(svg);
+      EXPECT_EQ(check(), "") << d.name;
+      EXPECT_NE(svg.find(d.name), std::string::npos);
+      EXPECT_EQ(svg.find("nan"), std::string::npos) << d.name;
+      EXPECT_EQ(svg.find("inf"), std::string::npos) << d.name;
+      EXPECT_EQ(svg.find("http", svg.find("xmlns") + 40), std::string::npos)
+          << "not self-contained";
+    }
+  }
+}
+
+TEST(Picture, ACurveForEveryReader) {
+  const ModelConfig c = plain({6, 4, 16, 8, 11});
+  EXPECT_EQ(curves(picture_of(c)), 0);
+  EXPECT_EQ(curves(picture_of(with(c, "value-residual"))), 5);
+  EXPECT_EQ(curves(picture_of(with(c, "shared-value"))), 5);
+  EXPECT_EQ(curves(picture_of(with(c, "skip-kv"))), 10);  // keys and values
+  EXPECT_EQ(curves(picture_of(with(c, "skipv1", {{"fraction", 0.25}}))), 5);
+}
+
+TEST(Picture, BorrowedHeadsHaveTheColourOfTheirLayer) {
+  const ModelConfig c = with(plain({3, 2, 16, 8, 11}), "shared-value");
+  const std::string svg = picture_of(c), borrowed = borrowed_look(layer_colour(0, 3));
+  size_t n = 0;
+  for (size_t at = svg.find(borrowed); at != std::string::npos; at = svg.find(borrowed, at + 1))
+    ++n;
+  EXPECT_EQ(n, 2u * 2 + 1);  // two layers of two heads, and the legend
+  EXPECT_EQ(svg.find(borrowed_look(layer_colour(1, 3))), std::string::npos);
+}
+
+TEST(Picture, WiderCurvesForLargerCoefficients) {
+  const PictureGrid grid{0, 90, 6};
+  EXPECT_NE(link_look({.weight = 0.5}, grid), link_look({.weight = 1}, grid));
+  EXPECT_NE(link_look({.learned = true}, grid).find("dasharray"), std::string::npos);
+  EXPECT_EQ(link_look({}, grid).find("dasharray"), std::string::npos);
+  const auto width = [&](double weight) {
+    const std::string look = link_look({.weight = weight}, grid);
+    return std::stod(look.substr(look.find("stroke-width=\"") + 14));
+  };
+  EXPECT_LT(width(0), width(0.5));
+  EXPECT_LT(width(0.5), width(1));
+  EXPECT_LT(width(1), width(5));
+}
+
+TEST(Picture, LayersOfSeveralKindsAreLettered) {
+  ModelConfig c = plain({4, 2, 16, 8, 11});
+  EXPECT_EQ(picture_of(c).find(">kind<"), std::string::npos);
+  c.layer[2].window = 32;
+  const std::string svg = picture_of(c);
+  EXPECT_NE(svg.find(">kind<"), std::string::npos);
+  EXPECT_NE(svg.find("B: softmax, rope, window 32"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace weft
