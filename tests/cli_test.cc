@@ -73,14 +73,39 @@ TEST(Cli, DesignsAreOneLineEach) {
   const Output text = weft({"designs"});
   EXPECT_EQ(text.code, 0);
   EXPECT_EQ(text.err, "");
-  const Output got = weft({"designs", "--json"});
-  const nlohmann::json json = io::parse_json(got.out, "designs");
-  const auto lines = std::count(text.out.begin(), text.out.end(), '\n');
-  EXPECT_EQ(static_cast<size_t>(lines), json["designs"].size() + 1);
+  const nlohmann::json json = io::parse_json(weft({"designs", "--json"}).out, "designs");
+  for (const nlohmann::json& design : json["designs"]) {
+    const std::string line = "\n  " + design["name"].get<std::string>() + " ";
+    EXPECT_NE(text.out.find(line), std::string::npos) << line;
+    EXPECT_NE(text.out.find(design["source"].get<std::string>()), std::string::npos);
+    EXPECT_NE(text.out.find(design["family"].get<std::string>() + "\n  "), std::string::npos);
+  }
   for (const char* name : {"transformer", "gqa", "mqa", "resformer", "svformer", "sla", "skipv1",
                            "stick-breaking", "alibi", "nope"}) {
-    EXPECT_NE(got.out.find("\"" + std::string(name) + "\""), std::string::npos) << name;
+    EXPECT_NE(text.out.find("\n  " + std::string(name) + " "), std::string::npos) << name;
   }
+}
+
+TEST(Cli, EveryArgumentOfTheAxesIsListed) {
+  const Output text = weft({"designs", "--all"});
+  EXPECT_EQ(text.code, 0);
+  const nlohmann::json json = io::parse_json(weft({"designs", "--json"}).out, "designs");
+  size_t arguments = 0;
+  for (const char* axis : {"mechanisms", "positions", "wirings"}) {
+    ASSERT_GE(json[axis].size(), 2u) << axis;
+    for (const nlohmann::json& choice : json[axis]) {
+      const std::string name = choice["name"];
+      EXPECT_NE(text.out.find("\n  " + name + " "), std::string::npos) << name;
+      for (const nlohmann::json& arg : choice["arguments"]) {
+        const std::string line = "\n      " + arg["name"].get<std::string>() + " = ";
+        EXPECT_NE(text.out.find(line), std::string::npos) << name << line;
+        EXPECT_FALSE(arg["help"].get<std::string>().empty()) << name << line;
+        ++arguments;
+      }
+    }
+  }
+  EXPECT_GE(arguments, 10u);
+  EXPECT_NE(text.out.find("heads = by the model"), std::string::npos) << text.out;
 }
 
 // A listing runs no kernel: the checks take many seconds, the listing no more than a start.

@@ -1,0 +1,168 @@
+// weft explain: the counts of the specification through the command line, and the picture.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "cli_run.h"
+#include "io/json.h"
+
+namespace weft::system_test {
+namespace {
+
+using Settings = std::vector<std::string>;
+
+// The shapes of the published comparisons (arXiv 2410.17897): layers, heads, dim, ffn.
+struct Published {
+  const char* name;
+  int64_t layers, heads, dim, ffn, parameters;
+};
+constexpr Published kShapes[] = {{"82M", 8, 8, 512, 1792, 81901056},
+                                 {"180M", 12, 12, 768, 2688, 179874048},
+                                 {"468M", 24, 16, 1024, 3584, 467921920}};
+
+nlohmann::json explain(const Published& s, const Settings& settings) {
+  Settings args = {"explain", "transformer", "--json"};
+  const auto set = [&](const std::string& text) { args.insert(args.end(), {"--set", text}); };
+  set("model.layers=" + std::to_string(s.layers));
+  set("model.heads=" + std::to_string(s.heads));
+  set("model.dim=" + std::to_string(s.dim));
+  set("model.ffn=" + std::to_string(s.ffn));
+  set("model.vocab=50277");
+  set("model.context=64");
+  set("train.precision=bf16");
+  for (const std::string& text : settings) set(text);
+  const Output got = weft(args);
+  EXPECT_EQ(got.code, 0) << got.err;
+  return got.code == 0 ? io::parse_json(got.out, "explain") : nlohmann::json();
+}
+
+// By shape: parameters beside the plain stack's, and bytes of cache in a type of two bytes.
+struct Row {
+  const char* name;
+  Settings settings;
+  std::array<int64_t, 3> parameters;
+  std::array<int64_t, 3> bytes;
+};
+void PrintTo(const Row& row, std::ostream* out) {
+  *out << row.name;
+}
+
+// "$H/2", "$H*3/4": heads; "$L/4": layers of a shape.
+void fill_in(std::string& text, const Published& s) {
+  const std::pair<const char*, int64_t> names[] = {{"$H*3/4", s.heads * 3 / 4},
+                                                   {"$H/2", s.heads / 2},
+                                                   {"$H/4", s.heads / 4},
+                                                   {"$L/4", s.layers / 4}};
+  for (const auto& [name, value] : names) {
+    const size_t at = text.find(name);
+    if (at != std::string::npos) text.replace(at, std::strlen(name), std::to_string(value));
+  }
+}
+
+class ExplainTable : public testing::TestWithParam<Row> {};
+
+TEST_P(ExplainTable, CountsParametersAndCacheBytes) {
+  for (size_t i = 0; i < 3; ++i) {
+    const Published& s = kShapes[i];
+    Settings settings = GetParam().settings;
+    for (std::string& text : settings) fill_in(text, s);
+    const nlohmann::json json = explain(s, settings);
+    ASSERT_TRUE(json.is_object());
+    EXPECT_EQ(json["parameters"]["total"], s.parameters + GetParam().parameters[i]) << s.name;
+    EXPECT_EQ(json["kv_cache"]["bytes_per_token"], GetParam().bytes[i]) << s.name;
+    EXPECT_EQ(json["kv_cache"]["total"], 64 * GetParam().bytes[i]) << s.name;
+  }
+}
+
+constexpr std::array<int64_t, 3> kPlain = {16384, 36864, 98304};
+
+INSTANTIATE_TEST_SUITE_P(
+    Specification, ExplainTable,
+    testing::Values(
+        Row{"vanilla", {}, {0, 0, 0}, kPlain},
+        Row{"value_residual", {"model.wiring=value-residual"}, {0, 0, 0}, kPlain},
+        Row{"learnable",
+            {"model.wiring=value-residual", "model.wiring_args.value-residual.variant=learnable"},
+            {14, 22, 46},
+            kPlain},
+        Row{"svformer",
+            {"model.wiring=shared-value"},
+            {-1835008, -6488064, -24117248},
+            {9216, 19968, 51200}},
+        Row{"gqa2", {"model.kv_heads=$H/2"}, {-2097152, -7077888, -25165824}, {8192, 18432, 49152}},
+        Row{"gqa4", {"model.kv_heads=$H/4"}, {-3145728, -10616832, -37748736}, {4096, 9216, 24576}},
+        Row{"sla",
+            {"model.wiring=skip-kv", "model.wiring_args.skip-kv.distance=$L/4",
+             "model.wiring_args.skip-kv.heads=$H*3/4"},
+            {-786432, -2654208, -9437184},
+            {13312, 29952, 79872}},
+        Row{"skipv1",
+            {"model.wiring=skipv1"},
+            {-917504, -3244032, -12058624},
+            {12800, 28416, 74752}}),
+    [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST(CliExplain, CountsWithoutAllocatingTheWeights) {
+  const auto start = std::chrono::steady_clock::now();
+  explain(kShapes[2], {});
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(took.count(), 2);  // 0.1 s on a machine that does nothing else
+  rusage children{};
+  getrusage(RUSAGE_CHILDREN, &children);
+  EXPECT_LT(children.ru_maxrss, 300 << 10);  // KiB; the weights are 1.8 GiB
+}
+
+TEST(CliExplain, JsonHasTheNumbersOfTheText) {
+  const nlohmann::json json =
+      io::parse_json(weft({"explain", "svformer", "--json", "--context", "100"}).out, "explain");
+  EXPECT_EQ(json["context"], 100);
+  EXPECT_EQ(json["kv_cache"]["total"], 100 * json["kv_cache"]["bytes_per_token"].get<int64_t>());
+  EXPECT_EQ(json["kv_cache"]["read_per_token"], 100 * 2 * 6 * 384 * 4);
+  EXPECT_EQ(json["flops"]["training"], json["flops_per_token"]);
+  EXPECT_EQ(json["flops"]["forward"], json["flops_per_token"].get<double>() / 3);
+  EXPECT_EQ(json["bandwidth"]["total"], json["bandwidth"]["weights"].get<int64_t>() +
+                                            json["kv_cache"]["read_per_token"].get<int64_t>());
+  ASSERT_EQ(json["projections"].size(), 6u);
+  EXPECT_EQ(json["projections"][0]["v"].size(), 6u);
+  EXPECT_EQ(json["projections"][5]["v"].size(), 0u);
+  ASSERT_EQ(json["wiring"].size(), 5u);
+  EXPECT_EQ(json["wiring"][2]["to"], "v[3]");
+  EXPECT_EQ(json["wiring"][2]["alias"], true);
+  EXPECT_EQ(json["wiring"][2]["terms"][0]["from"], "v[0]");
+  EXPECT_EQ(json["wiring"][2]["formula"], "v[3] = v[0]");
+}
+
+TEST(CliExplain, ThePictureIsAFileOfItsOwn) {
+  const Scratch scratch;
+  const std::string file = scratch / "wiring.svg";
+  const Output plain = weft({"explain", "resformer"});
+  const Output got = weft({"explain", "resformer", "--svg", file});
+  EXPECT_EQ(got.code, 0) << got.err;
+  EXPECT_EQ(got.out, plain.out);
+  const std::string svg = content(file);
+  EXPECT_EQ(svg.rfind("<svg ", 0), 0u);
+  EXPECT_EQ(svg.substr(svg.size() - 7), "</svg>\n");
+  // Written whole or not at all, over what was there.
+  EXPECT_EQ(weft({"explain", "transformer", "--svg", file}).code, 0);
+  EXPECT_NE(content(file), svg);
+  expect_refused(weft({"explain", "resformer", "--svg", ""}), "--svg");
+  expect_refused(weft({"explain", "resformer", "--svg", scratch / "no/such/x.svg"}), "x.svg", 1);
+}
+
+TEST(CliExplain, FitsTheTerminal) {
+  const Output got = weft({"explain", "sla", "--set", "model.layers=48"});
+  EXPECT_EQ(got.code, 0) << got.err;
+  std::istringstream lines(got.out);
+  for (std::string line; std::getline(lines, line);) {
+    const auto columns =
+        std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; });
+    EXPECT_LE(columns, 80) << line;
+  }
+}
+
+}  // namespace
+}  // namespace weft::system_test
