@@ -39,6 +39,31 @@ double softmax(std::vector<double>& z) {
   return 0;
 }
 
+double relu(std::vector<double>& z) {
+  for (double& x : z) x = std::max(x, 0.0);
+  return 0;
+}
+
+double sigmoid(std::vector<double>& z) {
+  for (double& x : z) x = 1 / (1 + std::exp(-x - 0.5));
+  return 0;
+}
+
+double normalised_sigmoid(std::vector<double>& z) {
+  sigmoid(z);
+  double sum = 0;
+  for (const double x : z) sum += x;
+  for (double& x : z) x /= sum;
+  return 0;
+}
+
+double off_by_one(std::vector<double>& z) {
+  double sum = 1;
+  for (double& x : z) sum += x = std::exp(x);
+  for (double& x : z) x /= sum;
+  return 1 / sum;
+}
+
 double stick(std::vector<double>& z) {
   double left = 1;
   for (double& x : z) {
@@ -165,6 +190,79 @@ TEST(CliOp, TheScaleMayBeAnyNumber) {
   check({"scale=-0.75"}, scaled(softmax), false, false, DType::f64, 1e-12);
   check({"scale=-0.75"}, scaled(softmax), false, false, DType::f32, 1e-5);
   check({"mechanism=stick-breaking", "scale=-0.75"}, scaled(stick), true, true, DType::f32, 1e-5);
+}
+
+TEST(CliOp, Relu) {
+  check({"mechanism=relu"}, relu, false, false, DType::f64, 1e-12);
+  check({"mechanism=relu", "norm=none"}, relu, false, false, DType::f32, 1e-5);
+}
+
+TEST(CliOp, Sigmoid) {
+  check({"mechanism=sigmoid", "bias=0.5"}, sigmoid, false, false, DType::f64, 1e-12);
+  check({"mechanism=sigmoid", "bias=0.5", "normalise=true"}, normalised_sigmoid, false, false,
+        DType::f32, 1e-5);
+}
+
+TEST(CliOp, SoftmaxOffByOne) {
+  check({"sink=off-by-one"}, off_by_one, false, true, DType::f64, 1e-12);
+  check({"sink=off-by-one"}, off_by_one, false, true, DType::f32, 1e-5);
+}
+
+/// Runs the program on the problem in f64 with further tensors.
+Output run_with(const Problem& p, const Scratch& scratch, std::vector<io::NamedTensor> more,
+                const std::vector<std::string>& settings) {
+  std::vector<io::NamedTensor> in = {
+      {"q", p.q.view()}, {"k", p.k.view()}, {"v", p.v.view()}, {"do", p.d_o.view()}};
+  in.insert(in.end(), more.begin(), more.end());
+  io::write_safetensors(scratch / "in", in);
+  std::vector<std::string> args = {"op",           "attention", "--in",
+                                   scratch / "in", "--out",     scratch / "out"};
+  for (const std::string& s : settings) args.insert(args.end(), {"--set", s});
+  return weft(args);
+}
+
+// A learned key of 0 and a value of 0 are off-by-one; a value of c adds c times the slot's weight.
+TEST(CliOp, SinksWithParameters) {
+  const Scratch scratch;
+  const Problem p;
+  Tensor key(DType::f64, {kH, kD}), value(DType::f64, {kH, kDv});
+  for (int64_t i = 0; i < value.numel(); ++i) value.as<double>()[i] = 3;
+  const Output got = run_with(p, scratch, {{"sink_key", key.view()}, {"sink_value", value.view()}},
+                              {"sink=key-value"});
+  ASSERT_EQ(got.code, 0) << got.err;
+  const io::SafeTensors out = io::SafeTensors::open(scratch / "out");
+  Result want = formula(p, off_by_one, false);
+  for (int64_t i = 0; i < want.o.numel(); ++i) {
+    want.o.as<double>()[i] += 3 * want.rem.as<double>()[i / kDv];
+  }
+  expect_near(out.load("o"), want.o, 1e-12, "o");
+  expect_near(out.load("rem"), want.rem, 1e-12, "rem");
+  EXPECT_EQ(out.load("dsink_key").shape(), key.shape());
+  EXPECT_EQ(out.load("dsink_value").shape(), value.shape());
+  expect_refused(run_with(p, scratch, {}, {"sink=key"}), "sink_key");
+}
+
+// A second set with the keys of the first halves the weights: o is that of the mean of the values.
+TEST(CliOp, ASecondSetOfKeys) {
+  const Scratch scratch;
+  Problem p;
+  Tensor v2(DType::f64, p.v.shape());
+  for (int64_t i = 0; i < v2.numel(); ++i) v2.as<double>()[i] = double(i % 5) - 1;
+  const std::vector<io::NamedTensor> more = {{"k2", p.k.view()}, {"v2", v2.view()}};
+  const Output got = run_with(p, scratch, more, {});
+  ASSERT_EQ(got.code, 0) << got.err;
+  const io::SafeTensors out = io::SafeTensors::open(scratch / "out");
+  const Tensor o = out.load("o"), dv2 = out.load("dv2");
+  EXPECT_EQ(out.load("dk2").shape(), p.k.shape());
+  EXPECT_EQ(dv2.shape(), v2.shape());
+  expect_near(out.load("dv"), dv2, 1e-14, "dv");
+  expect_refused(run_with(p, scratch, more, {"mechanism=stick-breaking"}), "one set");
+  expect_refused(run_with(p, scratch, {{"k2", p.k.view()}}, {}), "v2");
+  EXPECT_EQ(run_with(p, scratch, more, {"position=rope"}).code, 0);
+  for (int64_t i = 0; i < v2.numel(); ++i) {
+    p.v.as<double>()[i] = (p.v.as<double>()[i] + v2.as<double>()[i]) / 2;
+  }
+  expect_near(o, formula(p, softmax, false).o, 1e-12, "o");
 }
 
 TEST(CliOp, Bf16) {

@@ -40,11 +40,15 @@ struct KeySource {
   const HeadSource* cached;
   Int dim;
 };
-[[gnu::always_inline]] inline KeySource keys_of(const AttentionProblem& p, Int head) {
-  return {p.k + head, p.k_past ? p.k_past + head : nullptr, p.head_dim};
+/// A head of a set of keys and values.
+[[gnu::always_inline]] inline Int entry_of(const AttentionProblem& p, Int set, Int head) {
+  return set * p.kv_heads + head;
 }
-[[gnu::always_inline]] inline KeySource values_of(const AttentionProblem& p, Int head) {
-  return {p.v + head, p.v_past ? p.v_past + head : nullptr, p.value_dim};
+[[gnu::always_inline]] inline KeySource keys_of(const AttentionProblem& p, Int entry) {
+  return {p.k + entry, p.k_past ? p.k_past + entry : nullptr, p.head_dim};
+}
+[[gnu::always_inline]] inline KeySource values_of(const AttentionProblem& p, Int entry) {
+  return {p.v + entry, p.v_past ? p.v_past + entry : nullptr, p.value_dim};
 }
 /// The key or value at absolute position j, which must exist.
 WEFT_ADDRESSING const T* key_row(const AttentionRun& run, const KeySource& s, Int b, Int j) {

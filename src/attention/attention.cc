@@ -59,7 +59,11 @@ class Attention final : public Op {
   }
 
  private:
+  std::vector<Shape> shapes_of_parameters() const {
+    return parameter_shapes(settings_, spec_.heads, spec_.head_dim, spec_.value_dim);
+  }
   void check_spec();
+  bool share_columns(size_t head, size_t other) const;
   void group_owners();
   void check_inputs(std::span<const TensorDesc> in, const PlanContext& context);
   void check_overlap(const std::vector<HeadRef>& a, int64_t dim_a, const std::vector<HeadRef>& b,
@@ -80,7 +84,7 @@ class Attention final : public Op {
   AttentionProblem problem_{};
   std::vector<HeadSource> q_, k_, v_, k_past_, v_past_;
   std::vector<int32_t> owner_begin_, owner_heads_, k_slot_, v_slot_;
-  int slots_ = 1;
+  int slots_ = 1, sets_ = 1;
 };
 
 void Attention::check_spec() {
@@ -95,18 +99,19 @@ void Attention::check_spec() {
   settings_ = info_.settings(s.args);
   if (s.scale == 0) s.scale = 1 / std::sqrt(static_cast<double>(s.head_dim));
   expect_heads("q", s.q, s.heads);
-  expect_heads("k", s.k, s.kv_heads);
-  expect_heads("v", s.v, s.kv_heads);
+  sets_ = std::max(1, static_cast<int>(static_cast<int64_t>(s.k.size()) / s.kv_heads));
+  expect_heads("k", s.k, sets_ * s.kv_heads);
+  expect_heads("v", s.v, sets_ * s.kv_heads);
   if (!s.k_past.empty() || !s.v_past.empty()) {
-    expect_heads("cached k", s.k_past, s.kv_heads);
-    expect_heads("cached v", s.v_past, s.kv_heads);
+    expect_heads("cached k", s.k_past, sets_ * s.kv_heads);
+    expect_heads("cached v", s.v_past, sets_ * s.kv_heads);
   }
   if (!s.slopes.empty() && static_cast<int64_t>(s.slopes.size()) != s.heads) {
     refuse(count(s.heads) + " slopes", count(s.slopes.size()));
   }
-  const size_t parameters = settings_.remainder == Remainder::learned ? 1 : 0;
-  if (s.parameters.size() != parameters) {
-    refuse(count(parameters) + " inputs with parameters of " + std::string(info_.name),
+  if (s.parameters.size() != shapes_of_parameters().size()) {
+    refuse(count(shapes_of_parameters().size()) + " inputs with parameters of " +
+               std::string(info_.name),
            count(s.parameters.size()));
   }
   if (s.return_remainder && !settings_.leaves_rest) {
@@ -138,32 +143,43 @@ void Attention::check_overlap(const std::vector<HeadRef>& a, int64_t dim_a,
   }
 }
 
+bool Attention::share_columns(size_t head, size_t other) const {
+  const auto n = static_cast<size_t>(spec_.kv_heads);
+  for (size_t a = head; a < spec_.k.size(); a += n) {
+    for (size_t b = other; b < spec_.k.size(); b += n) {
+      if (spec_.k[a] == spec_.k[b] || spec_.v[a] == spec_.v[b]) return true;
+    }
+  }
+  return false;
+}
+
 void Attention::group_owners() {
-  const size_t n = spec_.k.size();
+  const auto n = static_cast<size_t>(spec_.kv_heads);
   std::vector<size_t> owner(n);
   for (size_t h = 0; h < n; ++h) {
     owner[h] = h;
     for (size_t other = 0; other < h; ++other) {
-      if (spec_.k[h] != spec_.k[other] && spec_.v[h] != spec_.v[other]) continue;
-      const size_t from = owner[h], to = owner[other];  // merge the two sets
+      if (!share_columns(h, other)) continue;
+      const size_t from = owner[h], to = owner[other];  // merge the two groups
       for (size_t m = 0; m <= h; ++m) {
         if (owner[m] == from) owner[m] = to;
       }
     }
   }
-  k_slot_.assign(n, 0);
-  v_slot_.assign(n, 0);
+  k_slot_.assign(spec_.k.size(), 0);
+  v_slot_.assign(spec_.v.size(), 0);
   owner_begin_ = {0};
   for (size_t o = 0; o < n; ++o) {
-    for (size_t h = 0; h < n; ++h) {
-      if (owner[h] == o) owner_heads_.push_back(static_cast<int32_t>(h));
+    std::vector<int32_t> entries;  // of the owner, set after set
+    for (size_t e = 0; e < spec_.k.size(); ++e) {
+      if (owner[e % n] == o) entries.push_back(static_cast<int32_t>(e));
     }
-    const auto begin = static_cast<size_t>(owner_begin_.back());
-    if (owner_heads_.size() == begin) continue;
+    if (entries.empty()) continue;
+    const auto heads = static_cast<std::ptrdiff_t>(entries.size()) / sets_;
+    owner_heads_.insert(owner_heads_.end(), entries.begin(), entries.begin() + heads);
     owner_begin_.push_back(static_cast<int32_t>(owner_heads_.size()));
-    const auto heads = std::span<const int32_t>(owner_heads_).subspan(begin);
-    number_slots(spec_.k, heads, k_slot_, slots_);
-    number_slots(spec_.v, heads, v_slot_, slots_);
+    number_slots(spec_.k, entries, k_slot_, slots_);
+    number_slots(spec_.v, entries, v_slot_, slots_);
   }
 }
 
@@ -227,9 +243,10 @@ void Attention::check_inputs(std::span<const TensorDesc> in, const PlanContext& 
       problem_.most_capacity = std::max(problem_.most_capacity, h.capacity);
     }
   }
-  for (const int parameter : spec_.parameters) {
+  for (size_t n = 0; n < spec_.parameters.size(); ++n) {
+    const int parameter = spec_.parameters[n];
     const DType exact = type_ == DType::f64 ? DType::f64 : DType::f32;
-    const TensorDesc expected{exact, Shape{spec_.heads, spec_.value_dim}};
+    const TensorDesc expected{exact, shapes_of_parameters()[n]};
     const bool there = parameter >= 0 && parameter < static_cast<int>(in.size());
     if (!there || in[static_cast<size_t>(parameter)] != expected) {
       refuse("a parameter of " + expected.str(),
@@ -254,8 +271,10 @@ void Attention::fill_problem(const PlanContext& context) {
   p.v = v_.data();
   p.k_past = k_past_.empty() ? nullptr : k_past_.data();
   p.v_past = v_past_.empty() ? nullptr : v_past_.data();
-  p.remainder_input = spec_.parameters.empty() ? -1 : spec_.parameters[0];
-  p.remainder_is_f32 = type_ != DType::f64;
+  p.sets = sets_;
+  p.sink_input = settings_.sink == Sink::key ? spec_.parameters.front() : -1;
+  p.remainder_input = settings_.remainder == Remainder::learned ? spec_.parameters.back() : -1;
+  p.parameters_are_f32 = type_ != DType::f64;
   p.owners = static_cast<int>(owner_begin_.size()) - 1;
   p.owner_begin = owner_begin_.data();
   p.owner_heads = owner_heads_.data();
@@ -286,21 +305,21 @@ void Attention::fill_plan(std::span<const TensorDesc> in, const PlanContext& con
   if (context.training) plan.backward_scratch = kernel_.backward_scratch(problem_, kernel_.tiles);
   plan.backward_reads_input.assign(in.size(), true);
   plan.backward_reads_output.assign(plan.outputs.size(), false);
-  plan.backward_reads_output[0] = true;
+  plan.backward_reads_output[0] = settings_.reads_output;
   plan.differentiable.assign(in.size(), true);
   for (const auto* past : {&spec_.k_past, &spec_.v_past}) {
     for (const HeadRef& ref : *past) plan.differentiable[static_cast<size_t>(ref.input)] = false;
   }
   const double keys = spec_.window > 0 ? static_cast<double>(std::min(spec_.window, context.time))
                                        : static_cast<double>(context.time) / 2;
-  const double pairs = static_cast<double>(rows * spec_.heads) *
+  const double pairs = static_cast<double>(sets_ * rows * spec_.heads) *
                        (context.context > 0 ? static_cast<double>(context.context) : keys);
   const auto dims = static_cast<double>(spec_.head_dim + spec_.value_dim);
   plan.forward.flops = 2 * pairs * dims;
   plan.backward.flops =
       pairs * (6 * static_cast<double>(spec_.head_dim) + 4 * static_cast<double>(spec_.value_dim));
   const double row_bytes = static_cast<double>(size_of(type_)) * static_cast<double>(rows) * dims *
-                           static_cast<double>(spec_.heads + spec_.kv_heads);
+                           static_cast<double>(spec_.heads + sets_ * spec_.kv_heads);
   plan.forward.bytes = row_bytes;
   plan.backward.bytes = 3 * row_bytes;
 }
@@ -346,12 +365,26 @@ AttentionRun Attention::run_of(const Frame& f) const {
 
 }  // namespace
 
+std::vector<Shape> parameter_shapes(const MechanismSettings& settings, int64_t heads,
+                                    int64_t head_dim, int64_t value_dim) {
+  std::vector<Shape> shapes;
+  if (settings.sink == Sink::key) shapes.push_back({heads, head_dim});
+  if (settings.remainder == Remainder::learned) shapes.push_back({heads, value_dim});
+  return shapes;
+}
+
 std::unique_ptr<Op> make_streaming(const MechanismInfo& info, const AttentionSpec& spec) {
   return std::make_unique<Attention>(info, spec);
 }
 
 std::unique_ptr<Op> make_attention(const AttentionSpec& spec, const MechanismRegistry& registry) {
   const MechanismInfo& info = registry.find(spec.mechanism);
+  const bool several = static_cast<int64_t>(spec.k.size()) > spec.kv_heads;
+  if (several && (info.traits.ordered || info.traits.recurrent)) {
+    refuse("one set of keys and values under " + std::string(info.name),
+           count(spec.k.size()) + " heads of k for " + count(spec.kv_heads),
+           info.traits.ordered ? "keys of two sets have no order" : "a state has no second set");
+  }
   return info.make(info, spec);
 }
 

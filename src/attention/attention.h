@@ -31,8 +31,13 @@ namespace weft {
 /// index p % capacity. The op reads what was there before this chunk and never writes
 /// (cache_append.h).
 ///
-/// Outputs: o [rows, heads * value_dim]; with `return_remainder` also the remainder [rows, heads]
-/// (f32; f64 for f64 inputs), whose gradient is d_out[1] (null: zero).
+/// Sets: k and v may name several sets of keys and values, set after set, the layer's own first. A
+/// query sees the same positions in each, and all that it sees is weighed together (one softmax
+/// over all sets). Refused for ordered and recurrent mechanisms.
+///
+/// Outputs: o [rows, heads * value_dim]; with `return_remainder` also what the weights of a row
+/// leave of 1, the remainder (of a sink: its weight) [rows, heads] (f32; f64 for f64 inputs), whose
+/// gradient is d_out[1] (null: zero).
 struct AttentionSpec {
   int64_t heads = 1;      ///< query heads
   int64_t kv_heads = 1;   ///< divides heads; query head h reads kv head h / (heads / kv_heads)
@@ -44,13 +49,18 @@ struct AttentionSpec {
   Args args;                   ///< of the mechanism; leave empty for its defaults
   std::vector<double> slopes;  ///< [heads], ALiBi: adds -slope * distance to the scaled score
   std::vector<HeadRef> q;      ///< [heads]
-  std::vector<HeadRef> k, v;   ///< [kv_heads] each; several may name the same columns
-  std::vector<HeadRef> k_past, v_past;  ///< [kv_heads] each, or empty: no cache
-  /// Inputs with the mechanism's parameters that the op reads, in order; f32 (f64 with f64). A
-  /// learned remainder is [heads, value_dim].
+  std::vector<HeadRef> k, v;   ///< [sets * kv_heads] each; several may name the same columns
+  std::vector<HeadRef> k_past, v_past;  ///< [sets * kv_heads] each, or empty: no cache
+  /// Inputs with the mechanism's parameters that the op reads, in order; f32 (f64 with f64): the
+  /// keys of sinks [heads, head_dim], a learned remainder (or the values of sinks) [heads,
+  /// value_dim].
   std::vector<int> parameters;
   bool return_remainder = false;
 };
+
+/// Shapes of AttentionSpec::parameters under these settings, in order.
+std::vector<Shape> parameter_shapes(const MechanismSettings& settings, int64_t heads,
+                                    int64_t head_dim, int64_t value_dim);
 
 /// The attention op of the spec. Throws Error(config) where the spec contradicts itself; shapes are
 /// checked by plan(), which also refuses training with caches: they take no gradient.

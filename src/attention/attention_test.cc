@@ -13,12 +13,12 @@
 namespace weft::test {
 namespace {
 
-constexpr const char* kMechanisms[] = {"softmax", "stick-breaking"};
-
 TEST(Attention, EveryKernelAgainstTheFormula) {
   std::map<std::string, std::vector<KernelRow>> by_op;
   for (KernelRow& row : check_attention(Runtime::best())) by_op[row.op].push_back(row);
-  EXPECT_EQ(by_op.size(), MechanismRegistry().all().size());
+  for (const std::string& mechanism : mechanisms()) {
+    EXPECT_EQ(by_op.count("attention " + mechanism), 1u);
+  }
   for (const auto& [op, rows] : by_op) expect_rows(rows);
 }
 
@@ -37,9 +37,11 @@ void expect_close(const Case& c, double forward, double backward) {
 }
 
 TEST(Attention, G4Lengths) {
-  for (const char* mechanism : kMechanisms) {
+  for (const std::string& mechanism : mechanisms()) {
     for (const int64_t time : {15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 257, 500, 1000, 4097}) {
-      SCOPED_TRACE(std::string(mechanism) + " " + std::to_string(time));
+      // Of 8 million scores some lie within their rounding of the kink, on either side of it.
+      if (mechanism == "relu" && time > 1000) continue;
+      SCOPED_TRACE(mechanism + " " + std::to_string(time));
       expect_close({.time = time, .head_dim = 64, .value_dim = 64, .mechanism = mechanism}, 2e-6,
                    5e-6);
     }
@@ -47,9 +49,9 @@ TEST(Attention, G4Lengths) {
 }
 
 TEST(Attention, G5HeadSizes) {
-  for (const char* mechanism : kMechanisms) {
+  for (const std::string& mechanism : mechanisms()) {
     for (const int64_t dim : {1, 7, 16, 50, 60, 64, 80, 96, 100, 128, 256}) {
-      SCOPED_TRACE(std::string(mechanism) + " " + std::to_string(dim));
+      SCOPED_TRACE(mechanism + " " + std::to_string(dim));
       Case c{.time = 70, .head_dim = dim, .value_dim = dim, .mechanism = mechanism};
       expect_close(c, 2e-6, 5e-6);
       c.type = DType::bf16;
@@ -79,7 +81,7 @@ Array repeat_heads(const Array& a, int64_t heads, int64_t dim, int64_t times, bo
 }
 
 TEST(Attention, G6GroupedHeadsAreRepeatedHeads) {
-  for (const char* mechanism : kMechanisms) {
+  for (const std::string& mechanism : mechanisms()) {
     for (const int64_t kv : {1, 2, 4, 8}) {
       Case c{.batch = 2,
              .time = 127,
@@ -137,7 +139,7 @@ TEST(Attention, G7PackedDocumentsAreSeparateSequences) {
   const std::vector<int64_t> packings[] = {
       {0, 15},      {0, 1, 2, 3}, {0, 15, 100, 300, 1200, 2000},
       {0, 64, 191}, {0, 0, 7},    {0, 256, 500, 1000}};
-  for (const char* mechanism : kMechanisms) {
+  for (const std::string& mechanism : mechanisms()) {
     for (const int64_t window : {0, 1, 5, 70}) {
       for (const std::vector<int64_t>& cuts : packings) {
         Case c{.time = cuts.back(),
@@ -157,7 +159,7 @@ TEST(Attention, G7PackedDocumentsAreSeparateSequences) {
 // Wiring may let heads share keys, or values, or either with different partners.
 TEST(Attention, SharedKeysAndValuesAreRepeatedOnes) {
   constexpr int64_t kDim = 12, kHeads = 4;
-  for (const char* mechanism : kMechanisms) {
+  for (const std::string& mechanism : mechanisms()) {
     for (const DType type : {DType::f32, DType::f64}) {
       Case full{.batch = 2,
                 .time = 75,
@@ -207,16 +209,19 @@ TEST(Attention, SharedKeysAndValuesAreRepeatedOnes) {
 }
 
 TEST(Attention, G15ANotANumberReachesOnlyRowsThatSeeIt) {
-  for (const char* mechanism : kMechanisms) {
+  for (const auto& [c, trace] : variants({.time = 100})) {
+    SCOPED_TRACE(trace);
+    // A remainder spent on the own value shows that value to its row under strict masks too.
+    const MechanismSettings s = settings_of(c);
     for (const bool in_key : {true, false}) {
+      const bool strict = s.strict && (in_key || s.remainder != Remainder::self_value);
       for (const int64_t at : {5, 64, 70}) {
         for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
-          const Case c{.time = 100, .mechanism = mechanism};
           Values x = random_values(c);
           const Outcome clean = attend(c, x);
           (in_key ? x.k : x.v)[size_t(at * 8 + 3)] = bad;
           const Outcome r = attend(c, x);
-          const int64_t seen_from = std::string(mechanism) == "softmax" ? at : at + 1;
+          const int64_t seen_from = strict ? at + 1 : at;
           EXPECT_EQ(rows_of(r.o, 100, 0, seen_from), rows_of(clean.o, 100, 0, seen_from));
           EXPECT_EQ(rows_of(r.dq, 100, 0, seen_from), rows_of(clean.dq, 100, 0, seen_from));
           if (std::isnan(bad)) {
@@ -229,21 +234,17 @@ TEST(Attention, G15ANotANumberReachesOnlyRowsThatSeeIt) {
 }
 
 TEST(Attention, G18ThreadsHaveNoInfluence) {
-  for (const char* mechanism : kMechanisms) {
-    Case c{.time = 600,
-           .heads = 4,
-           .kv_heads = 2,
-           .head_dim = 16,
-           .value_dim = 16,
-           .mechanism = mechanism,
-           .type = DType::bf16};
+  const Case base{
+      .time = 600, .heads = 4, .kv_heads = 2, .head_dim = 16, .value_dim = 16, .type = DType::bf16};
+  for (auto [c, trace] : variants(base)) {
+    SCOPED_TRACE(trace);
     const Values x = random_values(c);
     const Outcome one = attend(c, x);
-    for (const int threads : {1, 2, 5}) {
+    for (const int threads : {2, 5}) {
       c.threads = threads;
       const Outcome r = attend(c, x);
       EXPECT_TRUE(r.o == one.o && r.rem == one.rem && r.dq == one.dq && r.dk == one.dk &&
-                  r.dv == one.dv);
+                  r.dv == one.dv && r.dw == one.dw && r.dsink == one.dsink);
     }
   }
 }
@@ -267,13 +268,18 @@ TEST(Attention, G19AddressesBeyondTwoToTheThirtyOne) {
 }
 
 TEST(Attention, WindowCountsVisibleKeys) {
-  for (const char* mechanism : kMechanisms) {
+  for (const auto& [plain, trace] : variants({.time = 150})) {
+    SCOPED_TRACE(trace);
     for (const int64_t window : {1, 5, 64, 70}) {
-      Case c{.time = 150, .mechanism = mechanism, .window = window};
+      Case c = plain;
+      c.window = window;
       Values x = random_values(c);
-      const Outcome before = attend(c, x);
-      const int64_t strict = std::string(mechanism) == "softmax" ? 0 : 1;
+      const int64_t strict = settings_of(c).strict ? 1 : 0;
       const int64_t last = 149 - strict - window;  // nearest key that row 149 does not see
+      for (size_t d = 0; d < 8; ++d) {             // the one after it has a score above 0
+        x.k[size_t(last + 1) * 8 + d] = x.q[149 * 8 + d];
+      }
+      const Outcome before = attend(c, x);
       for (int64_t d = 0; d < 8; ++d) x.v[size_t(last * 8 + d)] += 1;
       EXPECT_EQ(rows_of(attend(c, x).o, 150, 149, 150), rows_of(before.o, 150, 149, 150));
       for (int64_t d = 0; d < 8; ++d)
@@ -284,8 +290,8 @@ TEST(Attention, WindowCountsVisibleKeys) {
 }
 
 TEST(Attention, TheFutureHasNoInfluence) {
-  for (const char* mechanism : kMechanisms) {
-    const Case c{.time = 100, .mechanism = mechanism};
+  for (const auto& [c, trace] : variants({.time = 100})) {
+    SCOPED_TRACE(trace);
     Values x = random_values(c);
     const Outcome before = attend(c, x);
     for (size_t i = 50 * 8; i < 100 * 8; ++i) x.k[i] = -x.k[i], x.v[i] += 1, x.q[i] += 1;
@@ -317,6 +323,8 @@ TEST(Attention, RefusesWhatCannotWork) {
   s = fine, s.k.clear();
   EXPECT_TRUE(refused(s));
   s = fine, s.return_remainder = true;  // softmax leaves nothing
+  EXPECT_TRUE(refused(s));
+  s = fine, s.parameters = {3};  // it has none
   EXPECT_TRUE(refused(s));
   s = fine, s.slopes = {1, 2};
   EXPECT_TRUE(refused(s));

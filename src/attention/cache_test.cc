@@ -27,26 +27,12 @@ void expect_same_rows(const Case& c, const std::vector<int64_t>& capacities = {}
 }
 
 TEST(AttentionCache, ChunksGiveTheBitsOfTheFullForward) {
-  for (const char* mechanism : {"softmax", "stick-breaking"}) {
-    for (const DType type : {DType::f32, DType::bf16, DType::f64}) {
-      expect_same_rows({.time = 150,
-                        .heads = 6,
-                        .kv_heads = 2,
-                        .head_dim = 20,
-                        .value_dim = 12,
-                        .mechanism = mechanism,
-                        .type = type});
-    }
-  }
-}
-
-TEST(AttentionCache, WithRemainders) {
-  for (const bool inclusive : {false, true}) {
-    for (const std::string remainder : {"self-value", "learned"}) {
-      expect_same_rows({.time = 90,
-                        .heads = 2,
-                        .kv_heads = 2,
-                        .args = {{"inclusive", inclusive}, {"remainder", remainder}}});
+  for (const DType type : {DType::f32, DType::bf16, DType::f64}) {
+    const Case base{
+        .time = 150, .heads = 6, .kv_heads = 2, .head_dim = 20, .value_dim = 12, .type = type};
+    for (const auto& [c, trace] : variants(base)) {
+      SCOPED_TRACE(trace);
+      expect_same_rows(c);
     }
   }
 }
@@ -57,7 +43,7 @@ TEST(AttentionCache, WithSlopes) {
 }
 
 TEST(AttentionCache, RingOfAWindow) {
-  for (const char* mechanism : {"softmax", "stick-breaking"}) {
+  for (const std::string& mechanism : mechanisms()) {
     for (const int64_t capacity : {70, 96, 150}) {
       expect_same_rows({.time = 150, .mechanism = mechanism, .window = 70}, {capacity});
     }
@@ -67,7 +53,7 @@ TEST(AttentionCache, RingOfAWindow) {
 // Layers with windows of their own share slots of different length; heads of one op may then read
 // caches that hold different numbers of positions.
 TEST(AttentionCache, CachesOfDifferentLengthInOneOp) {
-  for (const char* mechanism : {"softmax", "stick-breaking"}) {
+  for (const std::string& mechanism : mechanisms()) {
     Case c{.time = 200, .heads = 4, .kv_heads = 2, .mechanism = mechanism, .window = 70};
     expect_same_rows(c, {70, 96, 131, 200});
     expect_same_rows(c, {150, 71, 70, 70});

@@ -18,6 +18,7 @@ struct Layout {
   bool alibi = false;
   bool documents = false;
   bool shared_keys = false;  ///< all heads read the keys of one
+  int64_t sets = 1;          ///< of keys and values; not for ordered mechanisms
 };
 
 const Layout kLayouts[] = {
@@ -28,6 +29,8 @@ const Layout kLayouts[] = {
     {"alibi", 3, 3, 12, 12, 1, 67, 0, true},
     {"documents", 2, 2, 16, 24, 2, 83, 0, false, true},
     {"shared keys", 4, 4, 8, 8, 1, 40, 0, false, false, true},
+    {"two key sets", 4, 2, 12, 20, 2, 75, 50, false, true, false, 2},
+    {"three key sets, shared keys", 2, 2, 8, 8, 1, 20, 0, false, false, true, 3},
 };
 
 /// First keys of documents of 1, 2, 30, 1 and the remaining tokens.
@@ -47,8 +50,9 @@ std::shared_ptr<std::vector<int32_t>> documents(int64_t batch, int64_t time) {
   return first;
 }
 
-/// q, k and v lie in one tensor each, k and v behind columns that nobody reads.
-AttentionSpec spec_of(const Layout& l, const MechanismInfo& info, const Args& args) {
+/// q, k and v lie in one tensor each, k and v behind columns that nobody reads; then parameters.
+AttentionSpec spec_of(const Layout& l, const MechanismInfo& info, const Args& args,
+                      std::vector<Shape>& parameters) {
   constexpr int64_t kUnread = 3;
   AttentionSpec s;
   s.heads = l.heads;
@@ -61,9 +65,12 @@ AttentionSpec spec_of(const Layout& l, const MechanismInfo& info, const Args& ar
   const MechanismSettings settings = info.settings(args);
   s.return_remainder = settings.leaves_rest;
   if (l.alibi) s.slopes = alibi_slopes(l.heads);
-  if (settings.remainder == Remainder::learned) s.parameters = {3};
+  for (const Shape& shape : parameter_shapes(settings, l.heads, l.head_dim, l.value_dim)) {
+    parameters.push_back(shape);
+    s.parameters.push_back(2 + static_cast<int>(parameters.size()));
+  }
   for (int64_t h = 0; h < l.heads; ++h) s.q.push_back({0, h * l.head_dim});
-  for (int64_t h = 0; h < l.kv_heads; ++h) {
+  for (int64_t h = 0; h < l.sets * l.kv_heads; ++h) {
     s.k.push_back({1, kUnread + (l.shared_keys ? 0 : h * l.head_dim)});
     s.v.push_back({2, kUnread + h * l.value_dim});
   }
@@ -73,7 +80,8 @@ AttentionSpec spec_of(const Layout& l, const MechanismInfo& info, const Args& ar
 test::CheckCase case_of(const Layout& l, const MechanismInfo& info, const Args& args,
                         const std::string& variant) {
   constexpr int64_t kUnread = 3, kSpareRows = 5;
-  const AttentionSpec spec = spec_of(l, info, args);
+  std::vector<Shape> parameters;
+  const AttentionSpec spec = spec_of(l, info, args, parameters);
   test::CheckCase c;
   c.name = std::string(info.name) + " " + variant + ", " + l.name;
   c.context.batch = l.batch;
@@ -89,10 +97,10 @@ test::CheckCase case_of(const Layout& l, const MechanismInfo& info, const Args& 
     c.inputs.push_back({.shape = Shape{rows, width}, .always_add = unread});
   };
   add(l.heads * l.head_dim, false);
-  add(kUnread + l.kv_heads * l.head_dim, true);
-  add(kUnread + l.kv_heads * l.value_dim, true);
-  for (size_t n = 0; n < spec.parameters.size(); ++n) {
-    c.inputs.push_back({.shape = Shape{l.heads, l.value_dim}, .role = test::Role::parameter});
+  add(kUnread + l.sets * l.kv_heads * l.head_dim, true);
+  add(kUnread + l.sets * l.kv_heads * l.value_dim, true);
+  for (const Shape& shape : parameters) {
+    c.inputs.push_back({.shape = shape, .role = test::Role::parameter});
   }
   return c;
 }
@@ -133,13 +141,15 @@ std::vector<KernelRow> check_attention(const Runtime& runtime) {
     if (info->kernels.empty()) continue;
     std::vector<test::CheckCase> cases;
     const auto combinations = argument_combinations(*info);
+    std::vector<Layout> layouts(std::begin(kLayouts), std::end(kLayouts));
+    std::erase_if(layouts, [&](const Layout& l) { return l.sets > 1 && info->traits.ordered; });
     // Every layout meets an argument combination and every combination a layout.
-    for (size_t n = 0; n < std::max(std::size(kLayouts), combinations.size()); ++n) {
+    for (size_t n = 0; n < std::max(layouts.size(), combinations.size()); ++n) {
       const Args& args = combinations[n % combinations.size()];
       std::string variant;
       for (const auto& [name, value] : args.values())
         variant += name + "=" + to_string(value) + " ";
-      cases.push_back(case_of(kLayouts[n % std::size(kLayouts)], *info, args, variant));
+      cases.push_back(case_of(layouts[n % layouts.size()], *info, args, variant));
     }
     const std::string op = "attention " + std::string(info->name);
     for (KernelRow& row : test::check_op(op, tags_of(info->kernels), runtime, cases)) {

@@ -5,13 +5,14 @@
 #include <limits>
 
 #include "attention/cache_append.h"
+#include "attention/check_cases.h"
 #include "base/compare.h"
 #include "base/random.h"
 
 namespace weft::test {
 namespace {
 
-const MechanismRegistry& mechanisms(const Case& c) {
+const MechanismRegistry& registry_of(const Case& c) {
   static const MechanismRegistry library;
   return c.registry == nullptr ? library : *c.registry;
 }
@@ -60,7 +61,27 @@ PlanContext context_of(const Case& c, int64_t time) {
   return context;
 }
 
+std::vector<Shape> shapes_of(const Case& c) {
+  return parameter_shapes(settings_of(c), c.heads, c.head_dim, c.value_dim);
+}
+/// The parameters in their order, each [heads, dim]: keys of sinks, then a learned remainder.
+std::vector<Tensor> parameters_of(const Case& c, const Values& x) {
+  std::vector<Tensor> all;
+  const std::vector<Shape> shapes = shapes_of(c);
+  for (size_t n = 0; n < shapes.size(); ++n) {
+    const bool sink = n == 0 && settings_of(c).sink == Sink::key;
+    all.push_back(filled(c.type == DType::f64 ? DType::f64 : DType::f32, shapes[n][0], shapes[n][1],
+                         sink ? x.sink : x.w));
+  }
+  return all;
+}
+
 }  // namespace
+
+MechanismSettings settings_of(const Case& c) {
+  const MechanismInfo& info = registry_of(c).find(c.mechanism);
+  return info.settings(Args(c.mechanism, info.args, c.args));
+}
 
 AttentionSpec spec_of(const Case& c) {
   AttentionSpec s;
@@ -72,17 +93,43 @@ AttentionSpec spec_of(const Case& c) {
   s.window = c.window;
   s.mechanism = c.mechanism;
   s.slopes = c.slopes;
-  const MechanismInfo& info = mechanisms(c).find(c.mechanism);
-  s.args = Args(c.mechanism, info.args, c.args);
-  const MechanismSettings settings = info.settings(s.args);
-  s.return_remainder = settings.leaves_rest;
-  if (settings.remainder == Remainder::learned) s.parameters = {3};
+  s.args = Args(c.mechanism, registry_of(c).find(c.mechanism).args, c.args);
+  s.return_remainder = settings_of(c).leaves_rest;
+  const size_t parameters = shapes_of(c).size();
+  for (size_t n = 0; n < parameters; ++n) s.parameters.push_back(3 + static_cast<int>(n));
   for (int64_t h = 0; h < c.heads; ++h) s.q.push_back({0, h * c.head_dim});
-  for (int64_t h = 0; h < c.kv_heads; ++h) {
+  for (int64_t h = 0; h < c.entries(); ++h) {
     s.k.push_back({1, (c.k_from.empty() ? h : c.k_from[size_t(h)]) * c.head_dim});
     s.v.push_back({2, (c.v_from.empty() ? h : c.v_from[size_t(h)]) * c.value_dim});
   }
   return s;
+}
+
+std::vector<std::string> mechanisms() {
+  std::vector<std::string> names;
+  const MechanismRegistry library;
+  for (const MechanismInfo* info : library.all()) {
+    if (!info->traits.recurrent) names.emplace_back(info->name);
+  }
+  return names;
+}
+
+std::vector<Variant> variants(const Case& c) {
+  std::vector<Variant> all;
+  const MechanismRegistry library;
+  for (const std::string& name : mechanisms()) {
+    for (const Args& args : argument_combinations(library.find(name))) {
+      Variant v{c, name};
+      v.c.mechanism = name;
+      v.c.args.clear();
+      for (const auto& [arg, value] : args.values()) {
+        v.c.args[arg] = value;
+        v.trace += " " + arg + "=" + to_string(value);
+      }
+      all.push_back(std::move(v));
+    }
+  }
+  return all;
 }
 
 Values random_values(const Case& c, uint64_t seed) {
@@ -96,26 +143,27 @@ Values random_values(const Case& c, uint64_t seed) {
   };
   const int64_t rows = c.batch * c.time;
   return {draw("q", rows * c.heads * c.head_dim),
-          draw("k", rows * c.kv_heads * c.head_dim),
-          draw("v", rows * c.kv_heads * c.value_dim),
+          draw("k", rows * c.entries() * c.head_dim),
+          draw("v", rows * c.entries() * c.value_dim),
           draw("dx", rows * c.heads * c.value_dim),
           draw("drem", rows * c.heads),
-          draw("w", c.heads * c.value_dim)};
+          draw("w", c.heads * c.value_dim),
+          draw("sink", c.heads * c.head_dim)};
 }
 
 Outcome attend(const Case& c, const Values& x) {
   constexpr int64_t kSpare = 3;  // rows planned and not present
   const AttentionSpec spec = spec_of(c);
-  const auto op = make_attention(spec, mechanisms(c));
+  const auto op = make_attention(spec, registry_of(c));
   PlanContext context = context_of(c, c.time + kSpare);
   context.training = true;
   const int64_t rows = context.rows(), present = c.batch * c.time;
   const DType wide = c.type == DType::f64 ? DType::f64 : DType::f32;
   std::vector<Tensor> in;
   in.push_back(filled(c.type, rows, c.heads * c.head_dim, x.q));
-  in.push_back(filled(c.type, rows, c.kv_heads * c.head_dim, x.k));
-  in.push_back(filled(c.type, rows, c.kv_heads * c.value_dim, x.v));
-  if (!spec.parameters.empty()) in.push_back(filled(wide, c.heads, c.value_dim, x.w));
+  in.push_back(filled(c.type, rows, c.entries() * c.head_dim, x.k));
+  in.push_back(filled(c.type, rows, c.entries() * c.value_dim, x.v));
+  for (Tensor& t : parameters_of(c, x)) in.push_back(std::move(t));
   const OpPlan plan = op->plan(descs_of(in), context);
   const std::vector<Tensor> out = poisoned_all(plan.outputs), saved = poisoned_all(plan.saved),
                             d_in = poisoned_all(descs_of(in));
@@ -141,7 +189,10 @@ Outcome attend(const Case& c, const Values& x) {
   r.dq = read(d_in[0], present);
   r.dk = read(d_in[1], present);
   r.dv = read(d_in[2], present);
-  if (!spec.parameters.empty()) r.dw = read(d_in[3], c.heads);
+  for (size_t n = 3; n < d_in.size(); ++n) {
+    const bool sink = n == 3 && settings_of(c).sink == Sink::key;
+    (sink ? r.dsink : r.dw) = read(d_in[n], c.heads);
+  }
   if (saved.size() >= 2) {
     r.visited.assign(saved[1].as<int32_t>(), saved[1].as<int32_t>() + present * c.heads);
   }
@@ -172,8 +223,8 @@ std::vector<Cache> make_caches(const Case& c, std::vector<int64_t> capacities) {
   const bool apart = capacities.size() > 1;
   if (capacities.empty()) capacities = {c.time};
   for (const int input : {1, 2}) {
-    const int64_t dim = input == 1 ? c.head_dim : c.value_dim, heads = apart ? 1 : c.kv_heads;
-    for (int64_t h = 0; h < c.kv_heads; h += heads) {
+    const int64_t dim = input == 1 ? c.head_dim : c.value_dim, heads = apart ? 1 : c.entries();
+    for (int64_t h = 0; h < c.entries(); h += heads) {
       const int64_t positions = capacities[apart ? caches.size() : 0];
       caches.push_back(
           {input, h, h + heads, dim, poisoned({c.type, Shape{c.batch, heads, positions, dim}})});
@@ -188,27 +239,26 @@ Outcome attend_in_chunks(const Case& c, const Values& x, const std::vector<int64
                          std::vector<int64_t> capacities) {
   AttentionSpec spec = spec_of(c);
   const std::vector<Cache> caches = make_caches(c, std::move(capacities));
-  int input = !spec.parameters.empty() ? 4 : 3;
+  int input = 3 + static_cast<int>(spec.parameters.size());
   for (const Cache& cache : caches) {
     auto& past = cache.input == 1 ? spec.k_past : spec.v_past;
     for (int64_t h = cache.begin; h < cache.end; ++h) past.push_back({input, h - cache.begin});
     ++input;
   }
-  const DType wide = c.type == DType::f64 ? DType::f64 : DType::f32;
-  const int64_t widths[] = {c.heads * c.head_dim, c.kv_heads * c.head_dim,
-                            c.kv_heads * c.value_dim};
+  const int64_t widths[] = {c.heads * c.head_dim, c.entries() * c.head_dim,
+                            c.entries() * c.value_dim};
   const Array* arrays[] = {&x.q, &x.k, &x.v};
   Outcome r;
   RunArgs run;
   for (const int64_t time : chunks) {
-    const auto op = make_attention(spec, mechanisms(c));
+    const auto op = make_attention(spec, registry_of(c));
     PlanContext context = context_of(c, time);
     context.context = c.time;
     std::vector<Tensor> fresh;
     for (size_t i = 0; i < 3; ++i) {
       fresh.push_back(filled(c.type, time, widths[i], *arrays[i], run.past));
     }
-    if (!spec.parameters.empty()) fresh.push_back(filled(wide, c.heads, c.value_dim, x.w));
+    for (Tensor& t : parameters_of(c, x)) fresh.push_back(std::move(t));
     std::vector<TensorDesc> descs = descs_of(fresh);
     auto in = pointers(fresh);
     for (const Cache& cache : caches) {

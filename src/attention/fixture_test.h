@@ -18,23 +18,27 @@ struct Case {
   double scale = 0;
   std::vector<double> slopes = {};
   std::vector<int32_t> first_key = {};  ///< [batch, time] or empty
-  /// [kv_heads]: which of the heads of x.k or x.v each reads; empty: its own. What nobody reads
-  /// gets no gradient: NaN.
+  int64_t sets = 1;  ///< of keys and values: x.k and x.v hold sets * kv_heads heads
+  /// [sets * kv_heads]: which of the heads of x.k or x.v each reads; empty: its own. What nobody
+  /// reads gets no gradient: NaN.
   std::vector<int64_t> k_from = {}, v_from = {};
   DType type = DType::f32;
   std::string kernel = {};  ///< empty: the fastest
   int threads = 1;
   const MechanismRegistry* registry = nullptr;  ///< null: that of the library
+
+  int64_t entries() const { return sets * kv_heads; }
 };
 
 using Array = std::vector<double>;
 
-/// q, dx [rows, heads, dim], k, v [rows, kv_heads, dim], drem [rows, heads], w [heads, value_dim].
+/// q, dx [rows, heads, dim], k, v [rows, sets * kv_heads, dim], drem [rows, heads], w [heads,
+/// value_dim] the learned remainder or the values of sinks, sink [heads, head_dim] their keys.
 struct Values {
-  Array q, k, v, dx, drem, w;
+  Array q, k, v, dx, drem, w, sink = {};
 };
 struct Outcome {
-  Array o, rem, dq, dk, dv, dw;
+  Array o, rem, dq, dk, dv, dw, dsink;
   std::vector<int32_t> visited;  ///< [rows, heads]
 };
 
@@ -49,6 +53,17 @@ Outcome attend_in_chunks(const Case& c, const Values& x, const std::vector<int64
                          std::vector<int64_t> capacities = {});
 /// What attend() runs.
 AttentionSpec spec_of(const Case& c);
+MechanismSettings settings_of(const Case& c);
+
+/// The streaming mechanisms of the library.
+std::vector<std::string> mechanisms();
+/// The case under every streaming mechanism of the library and every combination of its flags and
+/// choices that the op tells apart; `trace` names each.
+struct Variant {
+  Case c;
+  std::string trace;
+};
+std::vector<Variant> variants(const Case& c);
 /// The larger of relative L2 and relative maximum error; infinite where sizes differ or a NaN is.
 double error(const Array& got, const Array& want);
 /// Rows [begin, end) of an array of `rows` equal rows.

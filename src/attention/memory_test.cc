@@ -13,7 +13,8 @@ struct Memory {
   double saved = 0, scratch = 0, all = 0;
 };
 
-Memory memory_of(const char* mechanism, DType type, const char* kernel, int threads, int64_t time) {
+Memory memory_of(const std::string& mechanism, DType type, const char* kernel, int threads,
+                 int64_t time) {
   const Case c{.heads = 6, .kv_heads = 6, .head_dim = 64, .value_dim = 64, .mechanism = mechanism};
   const TensorDesc rows{type, Shape{time, 6 * 64}};
   const TensorDesc in[] = {rows, rows, rows};
@@ -37,7 +38,7 @@ Memory memory_of(const char* mechanism, DType type, const char* kernel, int thre
 // scratch.
 TEST(AttentionMemory, LinearInTheLength) {
   constexpr double kGiB = 1 << 30;
-  for (const char* mechanism : {"softmax", "stick-breaking"}) {
+  for (const std::string& mechanism : mechanisms()) {
     for (const DType type : {DType::f32, DType::bf16}) {
       for (const char* kernel : {"", "ref"}) {
         for (const int threads : {1, 2, 16}) {

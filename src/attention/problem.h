@@ -16,7 +16,12 @@ struct HeadSource {
   int64_t capacity = 0;  ///< positions of a cache
 };
 
+/// What the rest that the weights of a row leave is spent on.
 enum class Remainder : uint8_t { none, self_value, learned };
+
+/// The slot that a row sees beside its keys, by its score: none; 0; scale * q.k* with a learned key
+/// k* of each query head, which no position turns and no window hides. Its weight is the rest.
+enum class Sink : uint8_t { none, zero, key };
 
 /// What a mechanism's arguments come down to.
 struct MechanismSettings {
@@ -25,6 +30,7 @@ struct MechanismSettings {
   bool leaves_rest = false;   ///< weights of a row sum to one with a rest, which the op can return
   bool reads_output = false;  ///< the backward needs the products do.o
   Remainder remainder = Remainder::none;
+  Sink sink = Sink::none;
   /// A tile stops when every stick is shorter than this. 0: when the rest rounds to nothing
   /// (exact); negative: never.
   double exit_below = 0;
@@ -41,15 +47,17 @@ struct AttentionProblem {
   double scale_exact;
   MechanismSettings settings;
   const double* slopes;               ///< [heads] or null
-  const HeadSource *q, *k, *v;        ///< [heads], [kv_heads], [kv_heads]
-  const HeadSource *k_past, *v_past;  ///< [kv_heads] or null
-  int remainder_input;                ///< or -1
-  bool remainder_is_f32;              ///< else of the activation type
+  int sets;                           ///< of keys and values, all at the same positions
+  const HeadSource *q, *k, *v;        ///< [heads], [sets, kv_heads], [sets, kv_heads]
+  const HeadSource *k_past, *v_past;  ///< [sets, kv_heads] or null
+  int remainder_input;                ///< with the learned remainder [heads, value_dim], or -1
+  int sink_input;                     ///< with the keys of the sinks [heads, head_dim], or -1
+  bool parameters_are_f32;            ///< else of the activation type
   /// Key/value heads that share columns form one owner, so that one task writes their gradients.
   int owners;
   const int32_t* owner_begin;  ///< [owners + 1], into owner_heads
   const int32_t* owner_heads;  ///< [kv_heads]
-  const int32_t* k_slot;       ///< [kv_heads], number of the head's dk buffer within its owner
+  const int32_t* k_slot;  ///< [sets, kv_heads], number of the head's dk buffer within its owner
   const int32_t* v_slot;
   int slots;                    ///< most buffers of either kind of any owner
   int parts;                    ///< into which the query tiles of an owner are cut in the backward

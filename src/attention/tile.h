@@ -79,6 +79,7 @@ struct OwnerSums {
   float* dk;       ///< [slots, time, D]
   float* dv;       ///< [slots, time, E]
   float* learned;  ///< [heads, value_dim] of the learned remainder; null without one
+  float* sink;     ///< [heads, head_dim] of the keys of the sinks; null without them
 };
 
 /// The skeleton compiled for one mechanism, element type and instruction set.

@@ -28,7 +28,7 @@ class BackwardTile {
     while (visited-- > 0) {  // and back, the same blocks
       const Int j0 = to;
       to = block_end(j0);
-      add_block(j0, to, visited);
+      for (Int set = 0; set < p_.sets; ++set) add_block(set, j0, to, visited);
     }
     write_queries();
   }
@@ -57,15 +57,16 @@ class BackwardTile {
                       : 0;
       dot_[l] = 0;
     }
-    if constexpr (M::kRemainder) {
-      remainder();
-    } else {
+    if (p_.settings.reads_output) {
       const auto* o = static_cast<const T*>(run.o);
       tile_.pack([&](int l) { return o + tile_.output(l); }, p_.value_dim, s_.own, s_.value_width);
       for (int l = 0; l < tile_.rows; ++l) {
         if (run.o_rest != nullptr) add_rest(l);
         dot_[l] = product(l);
       }
+    }
+    if constexpr (M::kRemainder) {
+      if (p_.settings.leaves_rest) remainder();
     }
   }
   /// Makes the output of a row, in `own`, what it was before rounding.
@@ -86,6 +87,10 @@ class BackwardTile {
     return sum(sum_);
   }
   void remainder() {
+    alignas(64) float sink[R];
+    tile_.sink_scores(s_.q, s_.width, sink);
+    M::rest(statistic_, sink, rest_);
+    for (int l = 0; l < tile_.rows; ++l) dot_[l] += rest_[l] * d_rem_[l];
     if (p_.settings.remainder == Remainder::none) return;
     const bool learned = p_.settings.remainder == Remainder::learned;
     if (learned) {
@@ -98,19 +103,19 @@ class BackwardTile {
     for (int l = 0; l < tile_.rows; ++l) {
       d_rem_[l] += product(l);
       float* to = learned ? sums_.learned + tile_.head_of(l) * p_.value_dim
-                          : values_at(tile_.position + l / tile_.group);
+                          : values_at(tile_.kv, tile_.position + l / tile_.group);
       const float* dx = s_.o + l * s_.value_width;
       for (Int d = 0; d < p_.value_dim; d += kLanes) {
         const int n = static_cast<int>(smaller(kLanes, p_.value_dim - d));
-        store_partial(to + d, fma(splat(statistic_[l]), load(dx + d), load_partial(to + d, n)), n);
+        store_partial(to + d, fma(splat(rest_[l]), load(dx + d), load_partial(to + d, n)), n);
       }
     }
   }
-  float* keys_at(Int j) const {
-    return sums_.dk + (p_.k_slot[tile_.kv] * p_.max_time + j) * s_.width;
+  float* keys_at(Int entry, Int j) const {
+    return sums_.dk + (p_.k_slot[entry] * p_.max_time + j) * s_.width;
   }
-  float* values_at(Int j) const {
-    return sums_.dv + (p_.v_slot[tile_.kv] * p_.max_time + j) * s_.value_width;
+  float* values_at(Int entry, Int j) const {
+    return sums_.dv + (p_.v_slot[entry] * p_.max_time + j) * s_.value_width;
   }
 
   void replay(Int j1, Int block) {
@@ -120,24 +125,45 @@ class BackwardTile {
     rows_.replay(s_.scores, static_cast<int>(j1 - j0), s_.starts + block * R);
   }
 
-  void add_block(Int j0, Int j1, Int block) {
+  void add_block(Int set, Int j0, Int j1, Int block) {
     const int n = static_cast<int>(j1 - j0);
-    const Rows K = tile_.fetch(keys_of(p_, tile_.kv), j0, j1, s_.keys, s_.width);
-    const Rows V = tile_.fetch(values_of(p_, tile_.kv), j0, j1, s_.values, s_.value_width);
+    const Int entry = entry_of(p_, set, tile_.kv);
+    const Rows K = tile_.fetch(keys_of(p_, entry), j0, j1, s_.keys, s_.width);
+    const Rows V = tile_.fetch(values_of(p_, entry), j0, j1, s_.values, s_.value_width);
     tile_.scores(K, s_.qt, j0, j1, s_.scores);
     gemm<NV, Along::k, false>(n, static_cast<int>(p_.value_dim),
                               {V.at, V.stride, s_.ot, R, s_.dw, R});
     if (tile_.partly_hidden(j0, j1)) tile_.hide(j0, n, s_.dw, 0);
     rows_.gradient(s_.scores, s_.dw, n, p_.scale, s_.starts + block * R, s_.open, s_.closed);
     tile_.accumulate(static_cast<int>(p_.head_dim), j0, j1, K, s_.dw, s_.dqt);
-    gemm_wide<Along::k>(n, tile_.rows, {s_.dw, R, s_.q, s_.width, keys_at(j0), s_.width}, s_.width);
+    gemm_wide<Along::k>(n, tile_.rows, {s_.dw, R, s_.q, s_.width, keys_at(entry, j0), s_.width},
+                        s_.width);
     gemm_wide<Along::k>(n, tile_.rows,
-                        {s_.scores, R, s_.o, s_.value_width, values_at(j0), s_.value_width},
+                        {s_.scores, R, s_.o, s_.value_width, values_at(entry, j0), s_.value_width},
                         s_.value_width);
+  }
+
+  /// What the score of the sink, scale * q.k*, passes on to q and to k*: its weight is the rest.
+  void add_sink() const {
+    for (int l = 0; l < tile_.rows; ++l) {
+      const Vec dz = splat(p_.scale * rest_[l] * (d_rem_[l] - dot_[l]));
+      const float* key = tile_.sink_key(l);
+      float* to = sums_.sink + tile_.head_of(l) * p_.head_dim;
+      for (Int d = 0; d < p_.head_dim; d += kLanes) {
+        const int n = static_cast<int>(smaller(kLanes, p_.head_dim - d));
+        float* dq = s_.dq + l * s_.width + d;
+        store(dq, fma(dz, load_partial(key + d, n), load(dq)));
+        const Vec sum = fma(dz, load(s_.q + l * s_.width + d), load_partial(to + d, n));
+        store_partial(to + d, sum, n);
+      }
+    }
   }
 
   void write_queries() const {
     transpose(s_.dqt, s_.width, R, R, s_.dq, s_.width);
+    if constexpr (M::kRemainder) {
+      if (p_.settings.sink == Sink::key) add_sink();
+    }
     for (int l = 0; l < tile_.rows; ++l) {
       const HeadSource& q = p_.q[tile_.head_of(l)];
       T* to = gradient_row<T>(tile_.run, q, tile_.row(l));
@@ -151,7 +177,7 @@ class BackwardTile {
   const TileScratch& s_;
   const OwnerSums& sums_;
   M rows_;
-  alignas(64) float statistic_[R], dot_[R], d_rem_[R];
+  alignas(64) float statistic_[R], dot_[R], d_rem_[R], rest_[R];
 };
 
 template <template <int> class Mechanism, class T, int NV>
@@ -167,30 +193,40 @@ void backward_owner(const AttentionProblem& p, const AttentionRun& run, const Ti
   }
 }
 
-/// Sums the parts of an owner's buffers for rows [begin, end) and writes them, rounding once.
+/// Sums the parts of one buffer for rows [begin, end) and writes them, rounding once.
+template <class T>
+void write_head(const AttentionRun& run, Int b, const HeadSource& head, Int dim, const float* sums,
+                Int parts, Int stride, Int begin, Int end) {
+  const Int width = round_up(dim, kLanes);
+  const bool add = run.add[head.input] != 0;
+  for (Int i = begin; i < end; ++i) {
+    const float* from = sums + i * width;
+    T* to = gradient_row<T>(run, head, b * run.time + i);
+    for (Int d = 0; d < dim; d += kLanes) {
+      const int lanes = static_cast<int>(smaller(kLanes, dim - d));
+      Vec total = load(from + d);
+      for (Int part = 1; part < parts; ++part) total += load(from + part * stride + d);
+      if (add) total = load_partial(to + d, lanes) + total;
+      store_partial(to + d, total, lanes);
+    }
+  }
+}
+
+/// The same for all buffers of an owner.
 template <class T>
 void write_rows(const AttentionProblem& p, const AttentionRun& run, Int b, Int owner,
                 const HeadSource* heads, const int32_t* slots, Int dim, const float* sums,
                 Int parts, Int stride, Int begin, Int end) {
-  const Int width = round_up(dim, kLanes);
+  const Int size = p.max_time * round_up(dim, kLanes);
   Int written = 0;
-  for (Int n = p.owner_begin[owner]; n < p.owner_begin[owner + 1]; ++n) {
-    const Int head = p.owner_heads[n];
-    if (slots[head] < written) continue;  // slots are numbered in the order of first use
-    ++written;
-    const HeadSource& source = heads[head];
-    if (run.d_in[source.input] == nullptr) continue;
-    const bool add = run.add[source.input] != 0;
-    for (Int i = begin; i < end; ++i) {
-      const float* from = sums + (slots[head] * p.max_time + i) * width;
-      T* to = gradient_row<T>(run, source, b * run.time + i);
-      for (Int d = 0; d < dim; d += kLanes) {
-        const int lanes = static_cast<int>(smaller(kLanes, dim - d));
-        Vec total = load(from + d);
-        for (Int part = 1; part < parts; ++part) total += load(from + part * stride + d);
-        if (add) total = load_partial(to + d, lanes) + total;
-        store_partial(to + d, total, lanes);
-      }
+  for (Int set = 0; set < p.sets; ++set) {
+    for (Int n = p.owner_begin[owner]; n < p.owner_begin[owner + 1]; ++n) {
+      const Int entry = entry_of(p, set, p.owner_heads[n]);
+      if (slots[entry] < written) continue;  // slots are numbered in the order of first use
+      ++written;
+      if (run.d_in[heads[entry].input] == nullptr) continue;
+      write_head<T>(run, b, heads[entry], dim, sums + slots[entry] * size, parts, stride, begin,
+                    end);
     }
   }
 }

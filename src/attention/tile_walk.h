@@ -82,6 +82,25 @@ struct Tile {
     pack([&](int l) { return fresh_row<T>(run, p.v[kv], row(l)); }, p.value_dim, to, width);
   }
 
+  const float* sink_key(int lane) const {
+    return static_cast<const float*>(run.in[p.sink_input]) + head_of(lane) * p.head_dim;
+  }
+  /// Score of the slot that each lane sees beside its keys; -inf: none. q [kRows, width].
+  void sink_scores(const float* q, Int width, float* scores) const {
+    const float fixed = p.settings.sink == Sink::none ? -__builtin_inff() : 0.f;
+    for (int l = 0; l < kRows; ++l) scores[l] = fixed;
+    if (p.settings.sink != Sink::key) return;
+    for (int l = 0; l < rows; ++l) {
+      const float* k = sink_key(l);
+      Vec product{};
+      for (Int d = 0; d < p.head_dim; d += kLanes) {
+        const int n = static_cast<int>(smaller(kLanes, p.head_dim - d));
+        product = fma(load(q + l * width + d), load_partial(k + d, n), product);
+      }
+      scores[l] = p.scale * sum(product);
+    }
+  }
+
   /// Keys or values [j0, j1): in place where they are f32 and fresh, otherwise copied.
   Rows fetch(const KeySource& source, Int j0, Int j1, float* buffer, Int width) const {
     if constexpr (sizeof(T) == sizeof(float)) {

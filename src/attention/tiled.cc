@@ -100,12 +100,15 @@ struct BackwardMemory {
     const Int buffers = p.parts == 1 ? p.threads : p.max_batch * p.owners * p.parts;
     sums = c.take<float>(buffers * (dk_size + dv_size));
     learned_size = p.settings.remainder == Remainder::learned ? p.heads * p.value_dim : 0;
+    sink_size = p.settings.sink == Sink::key ? p.heads * p.head_dim : 0;
     learned = c.take<float>(p.max_batch * p.parts * learned_size);
+    sink = c.take<float>(p.max_batch * p.parts * sink_size);
     bytes = c.used();
   }
-  OwnerSums of(Int buffer, Int learned_row) const {
+  OwnerSums of(Int buffer, Int row) const {
     float* dk = sums + buffer * (dk_size + dv_size);
-    return {dk, dk + dk_size, learned_size == 0 ? nullptr : learned + learned_row * learned_size};
+    return {dk, dk + dk_size, learned_size == 0 ? nullptr : learned + row * learned_size,
+            sink_size == 0 ? nullptr : sink + row * sink_size};
   }
   TableMemory table;
   char* threads;
@@ -113,7 +116,8 @@ struct BackwardMemory {
   float* sums;  ///< [buffers, dk_size + dv_size]
   Int dk_size, dv_size;
   float* learned;  ///< [batch, parts, heads, value_dim]
-  Int learned_size;
+  float* sink;     ///< [batch, parts, heads, head_dim]
+  Int learned_size, sink_size;
   size_t bytes;
 };
 
@@ -133,14 +137,15 @@ void forward(const AttentionProblem& p, const AttentionRun& run, const Runtime& 
   });
 }
 
-/// Sums the learned remainder's gradient over sequences and parts, in order.
-void write_learned(const AttentionProblem& p, const AttentionRun& run, const BackwardMemory& m) {
-  if (m.learned_size == 0 || run.d_in[p.remainder_input] == nullptr) return;
-  auto* out = static_cast<float*>(run.d_in[p.remainder_input]);
-  const bool add = run.add[p.remainder_input] != 0;
-  for (Int e = 0; e < m.learned_size; ++e) {
+/// Sums the gradient of a parameter, parts [sequences * parts, size], over the first, in order.
+void write_parameter(const AttentionProblem& p, const AttentionRun& run, int input,
+                     const float* parts, Int size) {
+  if (size == 0 || run.d_in[input] == nullptr) return;
+  auto* out = static_cast<float*>(run.d_in[input]);
+  const bool add = run.add[input] != 0;
+  for (Int e = 0; e < size; ++e) {
     float sum = 0;
-    for (Int n = 0; n < run.batch * p.parts; ++n) sum += m.learned[n * m.learned_size + e];
+    for (Int n = 0; n < run.batch * p.parts; ++n) sum += parts[n * size + e];
     out[e] = add ? out[e] + sum : sum;
   }
 }
@@ -150,6 +155,7 @@ void backward(const AttentionProblem& p, const AttentionRun& run, const Runtime&
   const BackwardMemory memory(p, k->lanes, run.scratch);
   const TileTable table = cut(p, run, k->lanes, memory.table);
   std::fill_n(memory.learned, run.batch * p.parts * memory.learned_size, 0.f);
+  std::fill_n(memory.sink, run.batch * p.parts * memory.sink_size, 0.f);
   parallel_for(rt, run.batch * p.owners * p.parts, [&](Int task, int thread) {
     const Int part = task % p.parts, owner = task / p.parts % p.owners;
     const Int b = task / p.parts / p.owners;
@@ -167,7 +173,8 @@ void backward(const AttentionProblem& p, const AttentionRun& run, const Runtime&
                begin, std::min(begin + kBlock, run.time));
     });
   }
-  write_learned(p, run, memory);
+  write_parameter(p, run, p.remainder_input, memory.learned, memory.learned_size);
+  write_parameter(p, run, p.sink_input, memory.sink, memory.sink_size);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "base/error.h"
 #include "cli/single_op.h"
@@ -14,6 +15,7 @@ namespace {
 
 struct Sizes {
   int64_t batch, queries, keys, heads, kv_heads, dim, value_dim;
+  int64_t sets;  ///< of keys and values
 };
 
 [[noreturn]] void refuse(const io::SafeTensors& in, const std::string& name, std::string expected,
@@ -44,12 +46,13 @@ Sizes read_sizes(const io::SafeTensors& in) {
     return e->desc.shape;
   };
   const Shape q = shape("q"), k = shape("k"), v = shape("v");
-  const Sizes s{q[0], q[1], k[1], q[2], k[2], q[3], v[3]};
+  const bool second = in.find("k2") != nullptr || in.find("v2") != nullptr;
+  const Sizes s{q[0], q[1], k[1], q[2], k[2], q[3], v[3], second ? 2 : 1};
   const DType type = in.find("q")->desc.dtype;
   if (type != DType::f64 && type != DType::f32 && type != DType::bf16) {
     refuse(in, "q", "F64, F32 or BF16", std::string(name_of(type)));
   }
-  for (const char* name : {"k", "v", "do"}) {
+  for (const char* name : {"k", "v", "k2", "v2", "do"}) {
     const io::SafeTensors::Entry* e = in.find(name);
     if (e != nullptr && e->desc.dtype != type) {
       refuse(in, name, "the type of q, " + std::string(name_of(type)),
@@ -94,8 +97,8 @@ std::string file_name(const MechanismParameter& parameter) {
   return parameter.name == "remainder" ? "w" : parameter.name;
 }
 
-/// rope (of q and of k), attention, the mechanism's output op: each an op of its own, all over S
-/// rows a sequence.
+/// rope (of q and of every k), attention, the mechanism's output op: each an op of its own, all
+/// over S rows a sequence.
 class Pipeline {
  public:
   Pipeline(const io::SafeTensors& in, const AttentionSettings& settings, const Runtime& runtime)
@@ -107,6 +110,8 @@ class Pipeline {
       (p.reader == MechanismParameter::Reader::output ? output_parameters_ : parameters_)
           .push_back(std::move(p));
     }
+    const auto shapes = parameter_shapes(mechanism_.settings(args), s_.heads, s_.dim, s_.value_dim);
+    for (size_t n = 0; n < shapes.size(); ++n) parameters_[n].shape = shapes[n];
     if (in.find("drem") != nullptr && !rem_) {
       refuse(in, "drem", "a mechanism with a remainder", settings.mechanism);
     }
@@ -132,7 +137,21 @@ class Pipeline {
  private:
   TensorDesc rows(int64_t width) const { return {type_, {s_.batch * s_.keys, width}}; }
 
-  static constexpr int kFirstParameter = 3;  ///< input of the attention, after q, k and v
+  // Inputs of the attention: q, k and v of each set, parameters.
+  size_t sets() const { return static_cast<size_t>(s_.sets); }
+  size_t first_parameter() const { return 1 + 2 * sets(); }
+  static std::string set_name(const char* name, size_t set) {
+    return set == 0 ? name : name + std::to_string(set + 1);
+  }
+  /// Where an input of the attention, or what is turned into it, is filled in; and its gradient.
+  Tensor& source(size_t input) {
+    const auto rope = ropes_.find(input);
+    return rope == ropes_.end() ? attention_->in(input) : rope->second->in(0);
+  }
+  Tensor& gradient(size_t input) {
+    const auto rope = ropes_.find(input);
+    return rope == ropes_.end() ? attention_->d_in(input) : rope->second->d_in(0);
+  }
 
   void plan();
   void plan_output(const PlanContext& context);
@@ -151,7 +170,8 @@ class Pipeline {
   std::vector<MechanismParameter> parameters_, output_parameters_;  ///< by their readers
   PlanContext context_;
   RunArgs run_;
-  std::unique_ptr<SingleOp> rope_q_, rope_k_, attention_, output_;
+  std::unique_ptr<SingleOp> attention_, output_;
+  std::map<size_t, std::unique_ptr<SingleOp>> ropes_;  ///< by the input that each makes
 };
 
 AttentionSpec Pipeline::spec() const {
@@ -167,20 +187,25 @@ AttentionSpec Pipeline::spec() const {
   const PositionInfo& position = PositionRegistry().find(settings_.position);
   if (position.slopes != nullptr) spec.slopes = position.slopes(settings_.position_args, s_.heads);
   for (int64_t h = 0; h < s_.heads; ++h) spec.q.push_back({0, h * s_.dim});
-  for (int64_t h = 0; h < s_.kv_heads; ++h) {
-    spec.k.push_back({1, h * s_.dim});
-    spec.v.push_back({2, h * s_.value_dim});
+  for (int64_t e = 0; e < s_.sets * s_.kv_heads; ++e) {
+    const auto set = static_cast<int>(e / s_.kv_heads);
+    const int64_t head = e % s_.kv_heads;
+    spec.k.push_back({1 + 2 * set, head * s_.dim});
+    spec.v.push_back({2 + 2 * set, head * s_.value_dim});
   }
   for (size_t n = 0; n < parameters_.size(); ++n) {
-    spec.parameters.push_back(kFirstParameter + static_cast<int>(n));
+    spec.parameters.push_back(static_cast<int>(first_parameter() + n));
   }
   spec.return_remainder = rem_;
   return spec;
 }
 
 void Pipeline::plan() {
-  std::vector<TensorDesc> inputs = {rows(s_.heads * s_.dim), rows(s_.kv_heads * s_.dim),
-                                    rows(s_.kv_heads * s_.value_dim)};
+  std::vector<TensorDesc> inputs = {rows(s_.heads * s_.dim)};
+  for (size_t set = 0; set < sets(); ++set) {
+    inputs.push_back(rows(s_.kv_heads * s_.dim));
+    inputs.push_back(rows(s_.kv_heads * s_.value_dim));
+  }
   for (const MechanismParameter& p : parameters_) inputs.push_back({wide_, p.shape});
   attention_ = std::make_unique<SingleOp>(make_attention(spec()), inputs, context_);
   const std::string& wanted = context_.runtime.kernel;
@@ -197,10 +222,12 @@ void Pipeline::plan() {
   around.runtime.kernel.clear();
   if (PositionRegistry().find(settings_.position).rotates) {
     const double theta = settings_.position_args.number("theta");
-    rope_q_ = std::make_unique<SingleOp>(make_rope(s_.heads, s_.dim, theta),
-                                         std::span(&inputs[0], 1), around);
-    rope_k_ = std::make_unique<SingleOp>(make_rope(s_.kv_heads, s_.dim, theta),
-                                         std::span(&inputs[1], 1), around);
+    const auto turn = [&](size_t input, int64_t heads) {
+      ropes_[input] = std::make_unique<SingleOp>(make_rope(heads, s_.dim, theta),
+                                                 std::span(&inputs[input], 1), around);
+    };
+    turn(0, s_.heads);
+    for (size_t set = 0; set < sets(); ++set) turn(1 + 2 * set, s_.kv_heads);
   }
   plan_output(around);
 }
@@ -229,13 +256,14 @@ void Pipeline::fill() {
   const Shape k{s_.batch, s_.keys, s_.kv_heads, s_.dim};
   const Shape v{s_.batch, s_.keys, s_.kv_heads, s_.value_dim};
   const Shape o{s_.batch, s_.queries, s_.heads, s_.value_dim};
-  into_rows(load(in_, "q", {s_.batch, s_.queries, s_.heads, s_.dim}, type_),
-            rope_q_ ? rope_q_->in(0) : attention_->in(0), s_);
-  into_rows(load(in_, "k", k, type_), rope_k_ ? rope_k_->in(0) : attention_->in(1), s_);
-  into_rows(load(in_, "v", v, type_), attention_->in(2), s_);
+  into_rows(load(in_, "q", {s_.batch, s_.queries, s_.heads, s_.dim}, type_), source(0), s_);
+  for (size_t set = 0; set < sets(); ++set) {
+    into_rows(load(in_, set_name("k", set), k, type_), source(1 + 2 * set), s_);
+    into_rows(load(in_, set_name("v", set), v, type_), source(2 + 2 * set), s_);
+  }
   for (size_t n = 0; n < parameters_.size(); ++n) {
     copy(load(in_, file_name(parameters_[n]), parameters_[n].shape, wide_),
-         attention_->in(kFirstParameter + n));
+         attention_->in(first_parameter() + n));
   }
   if (!context_.training) return;
   into_rows(load(in_, "do", o, type_), output_ ? output_->d_out(0) : attention_->d_out(0), s_);
@@ -245,11 +273,9 @@ void Pipeline::fill() {
 }
 
 void Pipeline::forward() {
-  if (rope_q_) {
-    rope_q_->forward(run_);
-    rope_k_->forward(run_);
-    copy(rope_q_->out(0), attention_->in(0));
-    copy(rope_k_->out(0), attention_->in(1));
+  for (auto& [input, rope] : ropes_) {
+    rope->forward(run_);
+    copy(rope->out(0), attention_->in(input));
   }
   attention_->forward(run_);
   if (!output_) return;
@@ -263,22 +289,21 @@ void Pipeline::backward(std::vector<NamedResult>& results) {
     copy(output_->d_in(0), attention_->d_out(0));
   }
   attention_->backward(run_);
-  if (rope_q_) {
-    copy(attention_->d_in(0), rope_q_->d_out(0));
-    copy(attention_->d_in(1), rope_k_->d_out(0));
-    rope_q_->backward(run_);
-    rope_k_->backward(run_);
+  for (auto& [input, rope] : ropes_) {
+    copy(attention_->d_in(input), rope->d_out(0));
+    rope->backward(run_);
   }
-  const Tensor& dq = rope_q_ ? rope_q_->d_in(0) : attention_->d_in(0);
-  const Tensor& dk = rope_k_ ? rope_k_->d_in(0) : attention_->d_in(1);
-  results.push_back({"dq", from_rows(dq, {s_.batch, s_.queries, s_.heads, s_.dim})});
-  results.push_back({"dk", from_rows(dk, {s_.batch, s_.keys, s_.kv_heads, s_.dim})});
-  results.push_back(
-      {"dv", from_rows(attention_->d_in(2), {s_.batch, s_.keys, s_.kv_heads, s_.value_dim})});
+  const Shape k{s_.batch, s_.keys, s_.kv_heads, s_.dim};
+  const Shape v{s_.batch, s_.keys, s_.kv_heads, s_.value_dim};
+  results.push_back({"dq", from_rows(gradient(0), {s_.batch, s_.queries, s_.heads, s_.dim})});
+  for (size_t set = 0; set < sets(); ++set) {
+    results.push_back({"d" + set_name("k", set), from_rows(gradient(1 + 2 * set), k)});
+    results.push_back({"d" + set_name("v", set), from_rows(gradient(2 + 2 * set), v)});
+  }
   for (size_t n = 0; n < parameters_.size(); ++n) {
-    Tensor gradient(wide_, parameters_[n].shape);
-    copy(attention_->d_in(kFirstParameter + n), gradient);
-    results.push_back({"d" + file_name(parameters_[n]), std::move(gradient)});
+    Tensor sum(wide_, parameters_[n].shape);
+    copy(attention_->d_in(first_parameter() + n), sum);
+    results.push_back({"d" + file_name(parameters_[n]), std::move(sum)});
   }
 }
 

@@ -32,8 +32,10 @@ struct NamedResult {
 };
 
 /// q [B,T,H,D], k [B,S,Hkv,D], v [B,S,Hkv,Dv] with S >= T, query i at position S-T+i; optional do
-/// [B,T,H,Dv], drem [B,T,H], w [H,Dv] (remainder=learned). Returns o, rem, and with do also dq, dk,
-/// dv, dw. The type of q chooses the path. A normalisation of the output that belongs to the
+/// [B,T,H,Dv], drem [B,T,H], w [H,Dv] (remainder=learned), sink_key [H,D] and sink_value [H,Dv]
+/// (sink=key, key-value), and k2, v2 like k and v: a second set of keys and values at the same
+/// positions. Returns o, rem (of a sink: its weight), and with do also dq and dX of every other X.
+/// The type of q chooses the path. A normalisation of the output that belongs to the
 /// mechanism runs where an argument asks for it, with its parameters at their initial values.
 /// `runtime.kernel` must be the kernel that runs, or empty. Throws Error(input) at shapes and types
 /// that do not fit.

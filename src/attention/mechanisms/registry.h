@@ -6,7 +6,9 @@
 
 #define WEFT_MECHANISMS(X) \
   X(softmax)               \
-  X(stick_breaking)
+  X(stick_breaking)        \
+  X(relu)                  \
+  X(sigmoid)
 
 namespace weft {
 

@@ -35,18 +35,19 @@ struct Softmax {
 namespace weft::WEFT_ISA {
 
 /// Rows of a tile on their way through the keys: the largest score m, the sum l of e^(score - m).
-/// The statistic saved is log sum exp of a row.
+/// The statistic saved is log sum exp of a row. A sink is the first score of a row, and its weight
+/// is the rest.
 template <int NV>
 struct SoftmaxTile {
   static constexpr bool kTwoWalks = false;
-  static constexpr bool kRemainder = false;
+  static constexpr bool kRemainder = true;
   static constexpr int kRows = NV * kLanes;
   alignas(64) float m[kRows];
   alignas(64) float l[kRows];
   alignas(64) float delta[kRows];
 
-  void begin(const MechanismSettings&, int) {
-    for (int r = 0; r < kRows; ++r) m[r] = -__builtin_inff(), l[r] = 0;
+  void begin(const MechanismSettings&, int, const float* sink) {
+    for (int r = 0; r < kRows; ++r) m[r] = sink[r], l[r] = sink[r] == -__builtin_inff() ? 0 : 1;
   }
   bool spent() const { return false; }
 
@@ -83,7 +84,12 @@ struct SoftmaxTile {
     }
   }
 
-  /// Backward: `dot` = dO . O of each row.
+  static void rest(const float* statistic, const float* sink, float* weight) {
+    for (int r = 0; r < kRows; r += kLanes)
+      store(weight + r, exp(load(sink + r) - load(statistic + r)));
+  }
+
+  /// Backward: `dot` = dO . O of each row, and what d_rem adds to it.
   void begin_backward(const MechanismSettings&, const float* statistic, const float* dot,
                       const float*, int) {
     for (int r = 0; r < kRows; ++r) m[r] = statistic[r], delta[r] = dot[r];

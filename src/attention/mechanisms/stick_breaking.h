@@ -64,7 +64,7 @@ struct StickBreakingTile {
   static float rounded(double x) { return x < 0x1p-126 ? 0.f : float(x); }
 
   /// Rows from `rows` on are padding: their stick is gone, else a partial tile would never exit.
-  void begin(const MechanismSettings& settings, int rows) {
+  void begin(const MechanismSettings& settings, int rows, const float*) {
     exit_below = settings.exit_below;
     for (int r = 0; r < kRows; ++r) stick[r] = r < rows ? 1 : 0;
   }
@@ -83,12 +83,15 @@ struct StickBreakingTile {
   void finish(float* factor, float* statistic) const {
     for (int r = 0; r < kRows; ++r) factor[r] = 1, statistic[r] = rounded(stick[r]);
   }
+  static void rest(const float* statistic, const float*, float* left) {
+    for (int r = 0; r < kRows; ++r) left[r] = statistic[r];
+  }
   /// First walk of the backward, near to far: keeps the stick that arrives at the block.
   void replay(float* S, int n, float* start) { scan<false>(S, n, start, nullptr, nullptr); }
 
   void begin_backward(const MechanismSettings& settings, const float*, const float*,
                       const float* d_rem, int rows) {
-    begin(settings, rows);
+    begin(settings, rows, nullptr);
     for (int r = 0; r < kRows; ++r) worth[r] = d_rem[r];
   }
 
