@@ -1,6 +1,8 @@
 // Attention over a cache: decode and chunks against the full forward, bit for bit (G16).
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "attention/cache_append.h"
 #include "attention/fixture_test.h"
 #include "attention/positions/position.h"

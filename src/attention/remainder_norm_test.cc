@@ -2,6 +2,7 @@
 // first token's output is 0, where the normalisation amplifies gradients by 1 / sqrt(eps) = 316.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "attention/fixture_test.h"

@@ -1,6 +1,7 @@
 // The cache plan against a resolver written another way, and against windows.
 #include "model/cache.h"
 
+#include <algorithm>
 #include <limits>
 #include <set>
 #include <tuple>

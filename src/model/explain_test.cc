@@ -1,5 +1,6 @@
 #include "model/explain.h"
 
+#include <algorithm>
 #include <sstream>
 
 #include "model/config_toml.h"

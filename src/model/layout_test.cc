@@ -1,6 +1,8 @@
 // Parameter counts and cache bytes of the published shapes, case by case.
 #include "model/layout.h"
 
+#include <algorithm>
+
 #include "model/test_models.h"
 
 namespace weft {

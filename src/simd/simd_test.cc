@@ -2,6 +2,7 @@
 // ask the compiler's own CPU check, since the runtime folder lies beside this one.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>

@@ -1,5 +1,6 @@
 #include "ops/gated_norm/gated_norm.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
