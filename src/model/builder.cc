@@ -3,19 +3,24 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <numeric>
+#include <unordered_map>
 
 #include "attention/cache_append.h"
 #include "base/error.h"
 #include "model/builder_taps.h"
+#include "model/head_rules.h"
 #include "model/parameters.h"
 #include "ops/add/add.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/embedding/embedding.h"
+#include "ops/gate/gate.h"
 #include "ops/last_row/last_row.h"
 #include "ops/linear/linear.h"
 #include "ops/mix/mix.h"
 #include "ops/rmsnorm/rmsnorm.h"
 #include "ops/rope/rope.h"
+#include "ops/softmax_gain/softmax_gain.h"
 #include "ops/swiglu/swiglu.h"
 
 namespace weft {
@@ -35,13 +40,17 @@ class Builder {
         layout_(layout),
         options_(options),
         specs_(parameter_list(config, layout, axes)),
+        parameter_values_(specs_.size(), -1),
         graph_(PlanContext{options.runtime, options.batch, options.time, options.context,
-                           options.mode == Mode::train}) {}
+                           options.mode == Mode::train}) {
+    for (size_t i = 0; i < specs_.size(); ++i) index_of_[specs_[i].name] = i;
+  }
 
   BuiltProgram run();
 
  private:
   ValueId parameter(const std::string& name);
+  ValueId gain_tensor(int tensor);
   ValueId linear(const std::string& name, ValueId x, int64_t in, int64_t out);
   const LayerConfig& layer(int l) const { return config_.layer[static_cast<size_t>(l)]; }
   int heads_of(Port port, int l) const;
@@ -59,6 +68,9 @@ class Builder {
   /// Makes the final heads of a tap from its raw ones and the mixes written on it.
   void apply_mixes(Tap tap);
   std::vector<HeadPlace> mixed(const ResolvedMix& mix);
+  HeadPlace gain_place(const ResolvedMix& mix, const GainRef& gain);
+  ValueId gate(const ResolvedMix& mix, const GainRef& gain);
+  void add_softmax_groups();
   HeadPlace source_head(const Term& term, const ResolvedMix& mix, int head);
   /// A tap as one value: its heads side by side.
   ValueId joined(Tap tap, const std::string& name);
@@ -68,9 +80,13 @@ class Builder {
   const Layout& layout_;
   const BuildOptions& options_;
   std::vector<ParameterSpec> specs_;
+  std::unordered_map<std::string_view, size_t> index_of_;  // parameters by name
+  std::vector<ValueId> parameter_values_;
+  std::map<int, ValueId> softmax_groups_;  // by gain tensor: factor * softmax of its logits [1, n]
+  std::map<std::pair<int64_t, int>, ValueId> gates_;  // of this layer, by first weight and head
+  ValueId normed_ = -1;  // input of this layer's projections [rows, dim]
   Graph graph_;
   BuiltProgram built_{Program(Graph(PlanContext{}), {}), {}, {}};
-  std::vector<ValueId> parameter_values_;
   std::vector<ValueId> caches_;  // by slot of the layout
   Taps taps_;
   std::map<double, std::shared_ptr<RopeTable>> rope_tables_;
@@ -81,18 +97,21 @@ std::string layer_name(int l) {
 }
 
 ValueId Builder::parameter(const std::string& name) {
-  parameter_values_.resize(specs_.size(), -1);
-  const auto it = std::find_if(specs_.begin(), specs_.end(),
-                               [&](const ParameterSpec& s) { return s.name == name; });
-  if (it == specs_.end()) {
+  const auto it = index_of_.find(name);
+  if (it == index_of_.end()) {
     fail(ErrorCode::config, {"model", "a parameter " + name, "none in the layout", ""});
   }
-  const auto index = static_cast<size_t>(it - specs_.begin());
-  if (parameter_values_[index] >= 0) return parameter_values_[index];
+  const ParameterSpec& spec = specs_[it->second];
+  ValueId& value = parameter_values_[it->second];
+  if (value >= 0) return value;
   const DType exact = options_.dtype == DType::f64 ? DType::f64 : DType::f32;
-  const DType read = Parameters::is_matrix(*it) ? options_.dtype : exact;
-  built_.parameters.push_back({static_cast<int>(index), read});
-  return parameter_values_[index] = graph_.parameter(name, {read, it->shape}, exact);
+  const DType read = Parameters::is_matrix(spec) ? options_.dtype : exact;
+  built_.parameters.push_back({static_cast<int>(it->second), read});
+  return value = graph_.parameter(name, {read, spec.shape}, exact);
+}
+
+ValueId Builder::gain_tensor(int tensor) {
+  return parameter("model.wiring." + layout_.gain_tensors[static_cast<size_t>(tensor)].name);
 }
 
 ValueId Builder::linear(const std::string& name, ValueId x, int64_t in, int64_t out) {
@@ -128,6 +147,46 @@ HeadPlace Builder::source_head(const Term& term, const ResolvedMix& mix, int hea
   return taps_.at(tap)[static_cast<size_t>(head)];
 }
 
+// Every softmax over gains, once for all layers.
+void Builder::add_softmax_groups() {
+  for (const GainRef& gain : layout_.gains) {
+    if (gain.kind != GainKind::softmax_member || softmax_groups_.contains(gain.tensor)) continue;
+    const ValueId logits = gain_tensor(gain.tensor), factor = gain_tensor(gain.companion);
+    softmax_groups_[gain.tensor] =
+        graph_.add1(graph_.value(logits).name + ".softmax", make_softmax_gain(), {logits, factor});
+  }
+}
+
+// Where the coefficient of a term is: an element of a value, or a gate of its own.
+HeadPlace Builder::gain_place(const ResolvedMix& mix, const GainRef& gain) {
+  switch (gain.kind) {
+    case GainKind::softmax_member:
+      return {softmax_groups_.at(gain.tensor), gain.element};
+    case GainKind::gate:
+      return {gate(mix, gain), 0};
+    case GainKind::scalar:
+      break;
+  }
+  return {gain_tensor(gain.tensor), gain.element};
+}
+
+// The gate of the mix's heads, [rows, heads]; terms of one mix share it.
+ValueId Builder::gate(const ResolvedMix& mix, const GainRef& gain) {
+  const auto [at, fresh] = gates_.try_emplace({gain.element, mix.heads.first}, -1);
+  if (!fresh) return at->second;
+  const int64_t heads = mix.heads.last - mix.heads.first, dim = config_.dim;
+  const int64_t weight = gain.element + mix.heads.first * dim;
+  const int64_t bias = gain.element / dim + mix.heads.first;
+  std::vector<Use> inputs = {normed_};
+  inputs.emplace_back(gain_tensor(gain.tensor),
+                      std::vector<Columns>{{weight, weight + heads * dim}});
+  inputs.emplace_back(gain_tensor(gain.companion), std::vector<Columns>{{bias, bias + heads}});
+  const std::string name =
+      layer_name(mix.destination.layer) + ".gate." + weft::name_of(mix.destination.port);
+  const GateSpec spec{.dim = dim, .heads = heads, .weight = weight, .bias = bias};
+  return at->second = graph_.add1(name, make_gate(spec), std::move(inputs));
+}
+
 std::vector<HeadPlace> Builder::mixed(const ResolvedMix& mix) {
   const Tap to = mix.destination;
   const int64_t width = width_of(to.port);
@@ -141,24 +200,23 @@ std::vector<HeadPlace> Builder::mixed(const ResolvedMix& mix) {
       t.heads.push_back(inputs.head(source_head(term, mix, h), width));
     }
     if (term.gain >= 0) {
-      const GainRef gain = layout_.gains[static_cast<size_t>(term.gain)];
-      const std::string name =
-          "model.wiring." + layout_.gain_tensors[static_cast<size_t>(gain.tensor)].name;
-      t.gain = inputs.head({parameter(name), gain.element}, 1).input;
-      t.gain_element = gain.element;
+      const GainRef& gain = layout_.gains[static_cast<size_t>(term.gain)];
+      const HeadPlace place = gain_place(mix, gain);
+      t.kind = gain.kind == GainKind::gate ? MixTerm::Gain::gate : MixTerm::Gain::scalar;
+      t.gain =
+          t.kind == MixTerm::Gain::gate ? inputs.whole(place.value) : inputs.head(place, 1).input;
+      t.gain_element = place.column;
     }
     spec.terms.push_back(std::move(t));
   }
-  constexpr std::string_view ports = "xqkvoy";
-  const std::string name = layer_name(to.layer) + ".mix." + ports[static_cast<size_t>(to.port)];
+  const std::string name = layer_name(to.layer) + ".mix." + weft::name_of(to.port);
   const ValueId value = graph_.add1(name, make_mix(spec), inputs.uses(graph_));
   return Taps::of(value, static_cast<int>(spec.heads), width);
 }
 
 void Builder::apply_mixes(Tap tap) {
   std::vector<HeadPlace> heads = taps_.at({tap.port, tap.layer, true});
-  for (const ResolvedMix& mix : layout_.mixes) {
-    if (mix.destination.port != tap.port || mix.destination.layer != tap.layer) continue;
+  for (const ResolvedMix& mix : layout_.mixes_on(tap.port, tap.layer)) {
     std::vector<HeadPlace> made;
     if (mix.alias) {
       for (int h = mix.heads.first; h < mix.heads.last; ++h) {
@@ -244,14 +302,19 @@ ValueId Builder::attention(int l) {
   spec.args = c.mechanism_args;
   const PositionInfo& position = axes_.positions.find(c.position);
   if (position.slopes != nullptr) spec.slopes = position.slopes(c.position_args, config_.heads);
-  const auto refs = [&](Port port) {
+  std::vector<int> sources = {l};  // key sets: its own, then those of other layers
+  const std::vector<int>& extra = layout_.extra_kv[static_cast<size_t>(l)];
+  sources.insert(sources.end(), extra.begin(), extra.end());
+  const auto refs = [&](Port port, std::span<const int> layers) {
     std::vector<HeadRef> out;
-    for (const HeadPlace& h : taps_.at({port, l, false})) out.push_back(inputs.head(h, dim));
+    for (const int from : layers) {
+      for (const HeadPlace& h : taps_.at({port, from, false})) out.push_back(inputs.head(h, dim));
+    }
     return out;
   };
-  spec.q = refs(Port::q);
-  spec.k = refs(Port::k);
-  spec.v = refs(Port::v);
+  spec.q = refs(Port::q, {{l}});
+  spec.k = refs(Port::k, sources);
+  spec.v = refs(Port::v, sources);
   if (options_.mode == Mode::generate) {
     const auto past = [&](const std::vector<CacheRef>& heads) {
       std::vector<HeadRef> out;
@@ -302,12 +365,17 @@ ValueId Builder::block(int l, ValueId x) {
   taps_[{Port::x, l, true}] = Taps::of(x, 1, config_.dim);
   apply_mixes({Port::x, l});
   x = joined({Port::x, l}, name + ".x");
-  const ValueId n =
-      graph_.add1(name + ".input_layernorm", make_rmsnorm(config_.dim, config_.norm_eps),
-                  {x, parameter(name + ".input_layernorm.weight")});
+  const auto normed = [&](const std::string& gain) {
+    return graph_.add1(gain, make_rmsnorm(config_.dim, config_.norm_eps),
+                       {x, parameter(gain + ".weight")});
+  };
+  gates_.clear();
+  normed_ = normed(name + ".input_layernorm");
+  const bool split = layout_.kv_norm[static_cast<size_t>(l)];
+  const ValueId n = split ? normed(name + ".self_attn.kv_norm") : normed_;
   std::vector<int> all(static_cast<size_t>(config_.heads));
-  for (size_t h = 0; h < all.size(); ++h) all[h] = static_cast<int>(h);
-  project(l, Port::q, n, all);
+  std::iota(all.begin(), all.end(), 0);
+  project(l, Port::q, normed_, all);
   project(l, Port::k, n, layout_.k_heads[static_cast<size_t>(l)]);
   project(l, Port::v, n, layout_.v_heads[static_cast<size_t>(l)]);
   for (const Port port : {Port::q, Port::k, Port::v}) apply_mixes({port, l});
@@ -377,6 +445,7 @@ BuiltProgram Builder::run() {
       graph_.add1("model.embed_tokens", make_embedding(config_.vocab, config_.dim, options_.dtype),
                   {tokens, parameter("model.embed_tokens.weight")});
   taps_[{Port::y, -1, true}] = taps_[{Port::y, -1, false}] = Taps::of(x, 1, config_.dim);
+  add_softmax_groups();
   for (int l = 0; l < static_cast<int>(config_.layers); ++l) x = block(l, x);
   finish(x);
   const PlanOptions plan{.training = options_.mode == Mode::train, .recompute = options_.recompute};

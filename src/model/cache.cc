@@ -25,6 +25,20 @@ struct KeptHead {
   auto operator<=>(const KeptHead&) const = default;
 };
 
+// What a layer reads of a port: the heads of its own final tap, then those of further key sets.
+std::vector<KeptHead> read_by(const ModelConfig& config, const Layout& layout, Port port, int l) {
+  std::vector<int> taps = {l};
+  const std::vector<int>& extra = layout.extra_kv[static_cast<size_t>(l)];
+  taps.insert(taps.end(), extra.begin(), extra.end());
+  std::vector<KeptHead> out;
+  for (const int tap : taps) {
+    for (int h = 0; h < static_cast<int>(layer_of(config, l).kv_heads); ++h) {
+      out.push_back({port, layout.resolve(port, tap, h)});
+    }
+  }
+  return out;
+}
+
 // The longest window of the readers of every head that is kept.
 std::map<KeptHead, int64_t> kept_heads(const ModelConfig& config, const Axes& axes,
                                        const Layout& layout) {
@@ -33,8 +47,8 @@ std::map<KeptHead, int64_t> kept_heads(const ModelConfig& config, const Axes& ax
     const LayerConfig& layer = layer_of(config, l);
     if (keeps_state(layer, axes)) continue;
     for (const Port port : {Port::k, Port::v}) {
-      for (int h = 0; h < static_cast<int>(layer.kv_heads); ++h) {
-        int64_t& window = kept[{port, layout.resolve(port, l, h)}];
+      for (const KeptHead& head : read_by(config, layout, port, l)) {
+        int64_t& window = kept[head];
         window = std::max(window, visible(layer.window));
       }
     }
@@ -66,11 +80,10 @@ CachePlan derive_cache(const ModelConfig& config, const Axes& axes, const Layout
   for (const Port port : {Port::k, Port::v}) {
     auto& refs = port == Port::k ? plan.k : plan.v;
     for (int l = 0; l < static_cast<int>(config.layer.size()); ++l) {
-      const LayerConfig& layer = layer_of(config, l);
-      std::vector<CacheRef>& row = refs.emplace_back(static_cast<size_t>(layer.kv_heads));
-      if (keeps_state(layer, axes)) continue;
-      for (int h = 0; h < static_cast<int>(layer.kv_heads); ++h) {
-        row[static_cast<size_t>(h)] = place.at({port, layout.resolve(port, l, h)});
+      std::vector<CacheRef>& row = refs.emplace_back();
+      const bool state = keeps_state(layer_of(config, l), axes);
+      for (const KeptHead& head : read_by(config, layout, port, l)) {
+        row.push_back(state ? CacheRef{} : place.at(head));
       }
     }
   }

@@ -26,7 +26,10 @@ class Composer {
  public:
   Composer(const ModelConfig& config, const std::vector<HeadRules>& wirings,
            const std::vector<std::string>& names)
-      : layers_(static_cast<int>(config.layer.size())), wirings_(wirings), names_(names) {
+      : layers_(static_cast<int>(config.layer.size())),
+        blends_stay_(config.composition == kBlendFollower),
+        wirings_(wirings),
+        names_(names) {
     result_.dropped.assign(names.size(), 0);
   }
 
@@ -48,21 +51,37 @@ class Composer {
       if (rule == wirings_[w].end()) continue;
       (is_alias(tap, rule->second) ? aliases : blends).push_back(static_cast<int>(w));
     }
-    if (aliases.empty() && blends.size() > 1) {
+    if ((aliases.empty() || blends_stay_) && blends.size() > 1) {
       refuse(tap, blends[0], blends[1], "one blend on a head", "two");
     }
-    const int winner = aliases.empty() ? blends.front() : coarsest(tap, aliases);
-    result_.rules.emplace(tap, wirings_[static_cast<size_t>(winner)].at(tap));
-    if (aliases.empty()) return;
+    if (aliases.empty()) {
+      result_.rules.emplace(tap, rule_of(blends.front(), tap));
+      return;
+    }
+    const int winner = coarsest(tap, aliases);
+    for (const int w : aliases) {
+      if (groups(tap, w) != groups(tap, winner)) overrule(w, winner, Overruled::finer, tap);
+    }
+    if (!blends.empty() && blends_stay_) return follow(tap, blends.front(), winner);
     for (const int w : blends) {
       ++result_.dropped[static_cast<size_t>(w)];
-      overruled_[{w, winner, tap.port, true}].insert(tap.layer);
+      overrule(w, winner, Overruled::blend, tap);
     }
-    for (const int w : aliases) {
-      if (groups(tap, w) != groups(tap, winner)) {
-        overruled_[{w, winner, tap.port, false}].insert(tap.layer);
-      }
+    result_.rules.emplace(tap, rule_of(winner, tap));
+  }
+
+  // The blend with what the alias reads in the place of its own value.
+  void follow(const HeadTap& tap, int blend, int alias) {
+    HeadRule rule = rule_of(blend, tap);
+    bool redirected = false;
+    for (Term& term : rule.terms) {
+      if (!same_place(tap, term.source)) continue;
+      term.source = rule_of(alias, tap).terms.front().source;
+      redirected = true;
     }
+    if (!redirected) ++result_.dropped[static_cast<size_t>(alias)];
+    overrule(alias, blend, Overruled::alias, tap);
+    result_.rules.emplace(tap, std::move(rule));
   }
 
   int coarsest(const HeadTap& tap, const std::vector<int>& aliases) {
@@ -114,13 +133,24 @@ class Composer {
 
   void write_notes() {
     for (const auto& [key, layers] : overruled_) {
-      const auto& [loser, winner, port, blend] = key;
+      const auto& [loser, winner, port, how] = key;
       const std::string on = fmt::format("{} of layers {}", name_of(port), fmt::join(layers, ", "));
       const std::string& name = names_[static_cast<size_t>(loser)];
       const std::string& over = names_[static_cast<size_t>(winner)];
-      result_.notes.push_back(
-          blend ? fmt::format("{}: gives way on {}, where {} reads another layer's", name, on, over)
-                : fmt::format("{}: on {} the coarser sharing of {} holds", name, on, over));
+      switch (how) {
+        case Overruled::blend:
+          result_.notes.push_back(
+              fmt::format("{}: gives way on {}, where {} reads another layer's", name, on, over));
+          break;
+        case Overruled::finer:
+          result_.notes.push_back(
+              fmt::format("{}: on {} the coarser sharing of {} holds", name, on, over));
+          break;
+        case Overruled::alias:
+          result_.notes.push_back(
+              fmt::format("{}: what it reads on {} is mixed by {}, not shared", name, on, over));
+          break;
+      }
     }
   }
 
@@ -131,12 +161,21 @@ class Composer {
                              std::move(expected), std::move(got), "choose one of the two"});
   }
 
+  enum class Overruled : uint8_t { blend, finer, alias };  // what the loser is
+  void overrule(int loser, int winner, Overruled how, const HeadTap& tap) {
+    overruled_[{loser, winner, tap.port, how}].insert(tap.layer);
+  }
+  const HeadRule& rule_of(int wiring, const HeadTap& tap) const {
+    return wirings_[static_cast<size_t>(wiring)].at(tap);
+  }
+
   int layers_;
+  bool blends_stay_;
   const std::vector<HeadRules>& wirings_;
   const std::vector<std::string>& names_;
   Composition result_;
   std::map<std::tuple<int, Port, int>, Groups> groups_;
-  std::map<std::tuple<int, int, Port, bool>, std::set<int>> overruled_;  // -> layers
+  std::map<std::tuple<int, int, Port, Overruled>, std::set<int>> overruled_;  // -> layers
 };
 
 }  // namespace

@@ -15,10 +15,9 @@ const Sizes kSmall{8, 4, 32, 16, 11};
 TEST(Compose, WorkedExample) {
   // Value residual (learnable), keys and values shared by pairs, two query heads per kv head, 8
   // layers.
-  const Axes axes = axes_with_sharing();
   ModelConfig c = plain({8, 8, 64, 16, 11, 4});
-  c = with(with(c, "value-residual", {{"variant", "learnable"}}), "test-cla2", {}, axes);
-  const Layout layout = derive_layout(c, axes);
+  c = with(with(c, "value-residual", {{"variant", "learnable"}}), "cla");
+  const Layout layout = derive_layout(c);
   ASSERT_EQ(layout.gain_tensors.size(), 1u);
   EXPECT_EQ(layout.gain_tensors[0].shape, (Shape{3, 2}));
   ASSERT_EQ(layout.cache.slots.size(), 8u);
@@ -38,9 +37,67 @@ TEST(Compose, WorkedExample) {
     EXPECT_EQ(layout.v_heads[static_cast<size_t>(l)].empty(), l % 2 == 1);
   }
   ASSERT_EQ(layout.notes.size(), 1u);
-  EXPECT_EQ(
-      layout.notes[0],
-      "value-residual: gives way on v of layers 1, 3, 5, 7, where test-cla2 reads another layer's");
+  EXPECT_EQ(layout.notes[0],
+            "value-residual: gives way on v of layers 1, 3, 5, 7, where cla reads another layer's");
+}
+
+// The blend stays: followers mix the first value with what their owner reads.
+TEST(Compose, ABlendThatFollowsMixesWhatIsShared) {
+  ModelConfig c = with(plain({8, 8, 64, 16, 11, 4}), "value-residual", {{"variant", "learnable"}});
+  c = with(c, "cla");
+  c.composition = kBlendFollower;
+  const Layout layout = derive_layout(c);
+  EXPECT_EQ(layout.gain_tensors.at(0).shape, (Shape{7, 2}));
+  const auto mixes = layout.mixes_on(Port::v, 5);
+  ASSERT_EQ(mixes.size(), 1u);
+  EXPECT_FALSE(mixes[0].alias);
+  EXPECT_EQ(mixes[0].terms[0].source, (Tap{Port::v, 0, true}));
+  EXPECT_EQ(mixes[0].terms[1].source, (Tap{Port::v, 4, false}));
+  EXPECT_EQ(layout.cache.slots.size(), 4u + 8u);  // keys are shared, values are not
+  EXPECT_TRUE(layout.v_heads[5].empty());
+  ASSERT_EQ(layout.notes.size(), 1u);
+  EXPECT_EQ(layout.notes[0],
+            "cla: what it reads on v of layers 1, 3, 5, 7 is mixed by value-residual, not shared");
+}
+
+TEST(Compose, AFollowerWhoseOwnerIsTheSourceIsAnAlias) {
+  ModelConfig c = with(with(plain(kSmall), "value-residual"), "cla", {{"what", "v"}});
+  c.composition = kBlendFollower;
+  const Layout layout = derive_layout(c);  // v[1] = v[0]/2 + v[0]/2
+  EXPECT_EQ(layout.resolve(Port::v, 1, 0), (TapHead{0, 0, true}));
+  EXPECT_EQ(layout.resolve(Port::v, 3, 0), (TapHead{3, 0, false}));
+}
+
+TEST(Compose, ABlendOfAllEarlierValuesFollowsAcrossHeads) {
+  ModelConfig c = with(with(plain(kSmall), "value-residual", {{"variant", "dense"}}), "skipv1");
+  c.composition = kBlendFollower;
+  const Layout layout = derive_layout(c);
+  const auto mixes = layout.mixes_on(Port::v, 2);
+  ASSERT_EQ(mixes.size(), 2u);
+  EXPECT_EQ(mixes[0].heads, (Heads{0, 2}));
+  EXPECT_EQ(mixes[0].terms.back().source, (Tap{Port::v, 2, true}));
+  EXPECT_EQ(mixes[1].terms.back().source, (Tap{Port::v, 0, true}));
+  EXPECT_EQ(layout.v_heads[2], (std::vector<int>{0, 1}));
+}
+
+TEST(Refused, ACompositionThatDoesNotExist) {
+  ModelConfig c = plain(kSmall);
+  c.composition = "alias-first";
+  expect_refused([&] { derive_layout(c); },
+                 {"model.composition", "alias-wins or blend-follower", "alias-first"});
+}
+
+TEST(Compose, WhatVanishesTakesItsGainsAlong) {
+  for (const char* variant : {"learnable-plus", "gated", "dense"}) {
+    const ModelConfig c =
+        with(with(plain(kSmall), "value-residual", {{"variant", variant}}), "cla");
+    const Layout layout = derive_layout(c);
+    int64_t gains = 0;
+    for (const GainTensor& g : layout.gain_tensors) gains += g.shape.numel();
+    // Layers 2, 4, 6: logits, factor and own; 4 heads of 32 weights and a bias; 3 + 5 + 7.
+    const std::string_view name = variant;
+    EXPECT_EQ(gains, name == "learnable-plus" ? 3 + 1 + 3 : name == "gated" ? 3 * 4 * 33 : 15);
+  }
 }
 
 TEST(Compose, SharedValueWithSharingByPairs) {
@@ -122,22 +179,8 @@ TEST(Compose, TheOrderOfTheWiringsHasNoInfluence) {
   EXPECT_EQ(one.gain_tensors.at(0).shape, other.gain_tensors.at(0).shape);
 }
 
-// NeuTRENO-like o[l] + v[0] - v[l]: where v[l] is v[0] it says nothing.
-Wiring output_correction(const ModelConfig& config, const Args&) {
-  Wiring w{"test-correction", {}, {}};
-  for (int l = 1; l < static_cast<int>(config.layer.size()); ++l) {
-    w.mixes.push_back(
-        {{Port::o, l}, {{{Port::o, l}}, {{Port::v, 0}, 0.4}, {{Port::v, l}, -0.4}}, {}});
-  }
-  return w;
-}
-
 TEST(Compose, ALayerWhoseTermsCancelIsDropped) {
-  Axes axes = axes_with_sharing();
-  axes.wirings.add({"test-correction", "", "", {}, output_correction});
-  const ModelConfig c =
-      with(with(plain({4, 4, 32, 16, 11, 2}), "test-correction", {}, axes), "test-cla2", {}, axes);
-  const Layout layout = derive_layout(c, axes);
+  const Layout layout = derive_layout(with(with(plain({4, 4, 32, 16, 11, 2}), "neutreno"), "cla"));
   std::vector<int> corrected;
   for (const ResolvedMix& m : layout.mixes) {
     if (m.destination.port != Port::o) continue;
@@ -150,10 +193,8 @@ TEST(Compose, ALayerWhoseTermsCancelIsDropped) {
 }
 
 TEST(Refused, ACorrectionThatCancelsEverywhere) {
-  Axes axes;
-  axes.wirings.add({"test-correction", "", "", {}, output_correction});
-  const ModelConfig c = with(with(plain(kSmall), "test-correction", {}, axes), "shared-value");
-  expect_refused([&] { derive_layout(c, axes); }, {"test-correction", "cancel"});
+  const ModelConfig c = with(with(plain(kSmall), "neutreno"), "shared-value");
+  expect_refused([&] { derive_layout(c); }, {"wiring neutreno", "cancel"});
 }
 
 TEST(Refused, AWiringThatAnotherOneReplacesEntirely) {
@@ -163,9 +204,9 @@ TEST(Refused, AWiringThatAnotherOneReplacesEntirely) {
 
 TEST(Refused, GroupsThatAreNotNested) {
   const Axes axes = axes_with_sharing();
-  const ModelConfig c = with(with(plain(kSmall), "test-cla2", {}, axes), "test-cla3", {}, axes);
+  const ModelConfig c = with(with(plain(kSmall), "cla"), "test-cla3", {}, axes);
   expect_refused([&] { derive_layout(c, axes); },
-                 {"test-cla2 + test-cla3", "layer 1, k, head 0", "refines", "not nested"});
+                 {"cla + test-cla3", "layer 1, k, head 0", "refines", "not nested"});
 }
 
 TEST(Refused, ARawAliasBesideAnotherAlias) {

@@ -29,6 +29,10 @@ struct WiringConfig {
   bool operator==(const WiringConfig&) const = default;
 };
 
+/// Values of ModelConfig::composition.
+inline constexpr const char* kAliasWins = "alias-wins";
+inline constexpr const char* kBlendFollower = "blend-follower";
+
 struct ModelConfig {
   std::string design = "transformer";  ///< the name it started from; a label
   int64_t vocab = 256;
@@ -42,6 +46,9 @@ struct ModelConfig {
   double norm_eps = 1e-5;
   std::vector<LayerConfig> layer;    ///< one entry a layer
   std::vector<WiringConfig> wiring;  ///< applied as a composition; empty: the plain stack
+  /// Where one wiring shares a head and another mixes it: the mix gives way (alias-wins), or mixes
+  /// what is shared in the place of the layer's own (blend-follower).
+  std::string composition = kAliasWins;
 
   int64_t q_width() const { return heads * head_dim; }
   bool operator==(const ModelConfig&) const = default;

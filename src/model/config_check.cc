@@ -71,6 +71,10 @@ void check_config(const ModelConfig& config, const Axes& axes) {
            std::to_string(config.layer.size()));
   }
   for (size_t l = 0; l < config.layer.size(); ++l) check_layer(config, l, axes);
+  if (config.composition != kAliasWins && config.composition != kBlendFollower) {
+    refuse("model.composition", fmt::format("{} or {}", kAliasWins, kBlendFollower),
+           "\"" + config.composition + "\"");
+  }
   std::set<std::string> names;
   for (const WiringConfig& w : config.wiring) {
     if (!names.insert(w.name).second) {

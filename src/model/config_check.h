@@ -26,7 +26,7 @@ inline constexpr SizeBounds window{0, int64_t{1} << 30};
 /// Throws Error(config) naming the key: sizes out of range (so that no product of them overflows),
 /// kv_heads that does not divide heads, an odd head size under rotation, a position that a
 /// mechanism cannot take, a window on a recurrent mechanism, per-layer entries that are not one a
-/// layer, a wiring listed twice.
+/// layer, a wiring listed twice, a composition that does not exist.
 void check_config(const ModelConfig& config, const Axes& axes);
 
 }  // namespace weft

@@ -88,6 +88,7 @@ LayerConfig settle(const TableReader& table, const Draft& draft, const Axes& axe
 void read_wiring(TableReader& table, const Design& design, ModelConfig& c, const Axes& axes) {
   std::vector<std::string> names(design.wiring.begin(), design.wiring.end());
   table.read("wiring", names);
+  table.read("composition", c.composition);
   std::map<std::string, Given> given;
   if (const io::Value* args = table.take("wiring_args")) {
     TableReader reader(*args, table.file(), "model.wiring_args");
@@ -203,6 +204,7 @@ io::Value write_model(const ModelConfig& c) {
   io::Value::Array names;
   for (const WiringConfig& w : c.wiring) names.push_back({w.name, 0});
   table.at("wiring").data = names;
+  table.at("composition").data = c.composition;
   write_layer(table, c.layer.front());
   for (const WiringConfig& w : c.wiring) {
     if (w.args.values().empty()) continue;

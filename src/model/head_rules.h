@@ -1,5 +1,5 @@
-// The working form of a wiring while it is checked and composed: one rule for each head of a
-// destination.
+// The working form of a wiring while it is checked and composed: one rule for each interval of
+// heads of a destination (head_intervals.h), under its first head.
 #pragma once
 
 #include <compare>
@@ -34,7 +34,7 @@ struct HeadTensor {
   int layer = 0;
   int head = 0;
   bool raw = false;
-  bool operator==(const HeadTensor&) const = default;
+  auto operator<=>(const HeadTensor&) const = default;
 };
 
 inline const LayerConfig& layer_of(const ModelConfig& config, int layer) {

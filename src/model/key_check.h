@@ -14,5 +14,8 @@ namespace weft {
 /// form.
 void check_keys(const ModelConfig& config, const Axes& axes, const HeadRules& rules,
                 const std::vector<std::string>& names);
+/// The same for layers that attend to another layer's keys (layout.extra_kv); their mechanism must
+/// weigh keys whatever their order.
+void check_extra_keys(const ModelConfig& config, const Axes& axes, const Layout& layout);
 
 }  // namespace weft

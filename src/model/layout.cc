@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "base/error.h"
 #include "model/cache.h"
 #include "model/compose.h"
 #include "model/config_check.h"
+#include "model/gain_layout.h"
 #include "model/key_check.h"
 #include "model/normal_form.h"
 #include "model/wiring_check.h"
@@ -41,128 +43,126 @@ void check_survival(const std::vector<HeadRules>& before, const Composition& com
 }
 
 HeadRules compose_rules(const ModelConfig& config, const Axes& axes,
-                        const std::vector<Wiring>& wirings, Layout& layout) {
+                        const std::vector<Wiring>& wirings, const HeadIntervals& heads,
+                        Layout& layout) {
   std::vector<HeadRules> before;
   std::vector<std::string> names;
   int first_gain = 0;
   for (size_t w = 0; w < wirings.size(); ++w) {
     names.push_back(wirings[w].name);
-    before.push_back(spread(config, wirings[w], static_cast<int>(w), first_gain));
-    normalise_alone(config, before.back(), names.back());
+    before.push_back(spread(config, heads, wirings[w], static_cast<int>(w), first_gain));
+    normalise_alone(heads, before.back(), names.back());
     first_gain += static_cast<int>(wirings[w].gains.size());
   }
   Composition composed = compose(config, before, names);
-  const std::vector<int> vanished = normalise_together(config, composed.rules, names);
+  const std::vector<int> vanished = normalise_together(heads, composed.rules, names);
   check_survival(before, composed, vanished, names);
   check_keys(config, axes, composed.rules, names);
   layout.notes = std::move(composed.notes);
   return std::move(composed.rules);
 }
 
-// Lays the gains that are read into their tensors, rows without a reader left out, and renumbers
-// the terms' gains to indices of layout.gains.
-void place_gains(const std::vector<Wiring>& wirings, HeadRules& rules, Layout& layout) {
-  std::vector<Gain> all;
-  for (const Wiring& w : wirings) all.insert(all.end(), w.gains.begin(), w.gains.end());
-  std::set<int> read;
-  for (const auto& [tap, rule] : rules) {
-    for (const Term& t : rule.terms) {
-      if (t.gain >= 0) read.insert(t.gain);
-    }
-  }
-  std::map<std::string, std::set<int>> rows;
-  for (const int g : read)
-    rows[all[static_cast<size_t>(g)].tensor].insert(all[static_cast<size_t>(g)].row);
-
-  std::map<std::string, int> columns;
-  for (const Gain& g : all) columns[g.tensor] = std::max(columns[g.tensor], g.column + 1);
-  std::map<std::string, int> tensors;
-  for (const auto& [name, kept] : rows) {
-    const int64_t n = static_cast<int64_t>(kept.size()), m = columns[name];
-    tensors[name] = static_cast<int>(layout.gain_tensors.size());
-    layout.gain_tensors.push_back({name, m == 1 ? Shape{n} : Shape{n, m},
-                                   std::vector<double>(static_cast<size_t>(n * m), 0.0)});
-  }
-  std::map<int, int> renumbered;
-  for (size_t i = 0; i < all.size(); ++i) {
-    const Gain& g = all[i];
-    const auto kept = rows.find(g.tensor);
-    if (kept == rows.end() || !kept->second.contains(g.row)) continue;
-    const int64_t row = std::distance(kept->second.begin(), kept->second.find(g.row));
-    const GainRef ref{tensors[g.tensor], row * columns[g.tensor] + g.column};
-    layout.gain_tensors[static_cast<size_t>(ref.tensor)].init[static_cast<size_t>(ref.element)] =
-        g.init;
-    renumbered[static_cast<int>(i)] = static_cast<int>(layout.gains.size());
-    layout.gains.push_back(ref);
-  }
-  for (auto& [tap, rule] : rules) {
-    for (Term& t : rule.terms) t.gain = t.gain < 0 ? -1 : renumbered.at(t.gain);
-  }
-}
-
 // Neighbouring heads with equal terms become one mix.
-void gather_mixes(const HeadRules& rules, Layout& layout) {
-  for (const auto& [tap, rule] : rules) {
+void gather_mixes(const HeadIntervals& heads, HeadRules rules, Layout& layout) {
+  for (auto& [tap, rule] : rules) {
     const Tap destination{tap.port, tap.layer};
+    const int last = heads.end(tap.port, tap.layer, tap.head);
     if (!layout.mixes.empty()) {
-      ResolvedMix& last = layout.mixes.back();
-      if (last.destination == destination && last.heads.last == tap.head &&
-          last.terms == rule.terms) {
-        ++last.heads.last;
+      ResolvedMix& before = layout.mixes.back();
+      if (before.destination == destination && before.heads.last == tap.head &&
+          before.terms == rule.terms) {
+        before.heads.last = last;
         continue;
       }
     }
-    layout.mixes.push_back(
-        {destination, {tap.head, tap.head + 1}, rule.terms, is_alias(tap, rule)});
+    const bool alias = is_alias(tap, rule);
+    layout.mixes.push_back({destination, {tap.head, last}, std::move(rule.terms), alias});
   }
 }
 
 // A head is projected where something reads its raw value: its own attention, its own mix, or
 // another's.
-std::vector<std::vector<int>> projected(const ModelConfig& config, const HeadRules& rules,
+std::vector<std::vector<int>> projected(const ModelConfig& config, const Layout& layout,
                                         Port port) {
-  std::set<HeadTap> read;
-  for (const auto& [tap, rule] : rules) {
-    for (const Term& t : rule.terms) {
-      const HeadTensor source = source_of(config, {}, tap, t);
-      if (t.source.raw) read.insert({source.layer, source.port, source.head});
+  std::vector<std::vector<bool>> read;
+  for (int l = 0; l < static_cast<int>(config.layer.size()); ++l) {
+    std::vector<bool>& heads =
+        read.emplace_back(static_cast<size_t>(head_count(config, port, l)), true);
+    for (const ResolvedMix& m : layout.mixes_on(port, l)) {
+      std::fill(heads.begin() + m.heads.first, heads.begin() + m.heads.last, false);
     }
   }
-  std::vector<std::vector<int>> heads(config.layer.size());
-  for (int l = 0; l < static_cast<int>(heads.size()); ++l) {
-    for (int h = 0; h < head_count(config, port, l); ++h) {
-      const HeadTap tap{l, port, h};
-      if (!rules.contains(tap) || read.contains(tap)) heads[static_cast<size_t>(l)].push_back(h);
+  for (const ResolvedMix& m : layout.mixes) {
+    // Into o, a kv head feeds the query heads of its group.
+    const bool grouped = m.destination.port == Port::o && port == Port::v;
+    const int64_t group = grouped ? layer_of(config, m.destination.layer).group(config.heads) : 1;
+    for (const Term& t : m.terms) {
+      if (t.source.port != port || !t.source.raw) continue;
+      std::vector<bool>& heads = read[static_cast<size_t>(t.source.layer)];
+      std::fill(heads.begin() + m.heads.first / group,
+                heads.begin() + (m.heads.last + group - 1) / group, true);
     }
   }
-  return heads;
+  std::vector<std::vector<int>> out(read.size());
+  for (size_t l = 0; l < read.size(); ++l) {
+    for (size_t h = 0; h < read[l].size(); ++h) {
+      if (read[l][h]) out[l].push_back(static_cast<int>(h));
+    }
+  }
+  return out;
+}
+
+// Sources in ascending order, each once; and the norms of layers that project keys or values.
+void place_extras(const std::vector<Wiring>& wirings, size_t layers, Layout& layout) {
+  layout.extra_kv.resize(layers);
+  layout.kv_norm.assign(layers, false);
+  std::vector<std::set<int>> sources(layers);
+  for (const Wiring& w : wirings) {
+    for (const ExtraKv& e : w.extra_kv) sources[static_cast<size_t>(e.layer)].insert(e.source);
+    for (const int l : w.split_norm) {
+      const auto layer = static_cast<size_t>(l);
+      layout.kv_norm[layer] = !layout.k_heads[layer].empty() || !layout.v_heads[layer].empty();
+    }
+  }
+  for (size_t l = 0; l < layers; ++l) layout.extra_kv[l] = {sources[l].begin(), sources[l].end()};
 }
 
 }  // namespace
 
+std::span<const ResolvedMix> Layout::mixes_on(Port port, int layer) const {
+  const auto before = [](const ResolvedMix& m, const Tap& tap) {
+    return std::tuple(m.destination.layer, m.destination.port) < std::tuple(tap.layer, tap.port);
+  };
+  const auto after = [](const Tap& tap, const ResolvedMix& m) {
+    return std::tuple(tap.layer, tap.port) < std::tuple(m.destination.layer, m.destination.port);
+  };
+  const Tap tap{port, layer};
+  const auto first = std::lower_bound(mixes.begin(), mixes.end(), tap, before);
+  return {first, std::upper_bound(first, mixes.end(), tap, after)};
+}
+
 TapHead Layout::resolve(Port port, int layer, int head) const {
-  const auto after = std::upper_bound(
-      mixes.begin(), mixes.end(), HeadTap{layer, port, head},
-      [](const HeadTap& tap, const ResolvedMix& m) {
-        return tap < HeadTap{m.destination.layer, m.destination.port, m.heads.first};
-      });
-  if (after == mixes.begin()) return {layer, head, true};
-  const ResolvedMix& mix = *std::prev(after);
-  if (mix.destination != Tap{port, layer} || head >= mix.heads.last) return {layer, head, true};
-  if (!mix.alias) return {layer, head, false};
-  const Tap& source = mix.terms.front().source;
-  return {source.layer, head, source.raw};
+  for (const ResolvedMix& mix : mixes_on(port, layer)) {
+    if (head < mix.heads.first || head >= mix.heads.last) continue;
+    if (!mix.alias) return {layer, head, false};
+    const Tap& source = mix.terms.front().source;
+    return {source.layer, head, source.raw};
+  }
+  return {layer, head, true};
 }
 
 Layout derive_layout(const ModelConfig& config, const Axes& axes) {
   check_config(config, axes);
   Layout layout;
   const std::vector<Wiring> wirings = make_wirings(config, axes);
-  HeadRules rules = compose_rules(config, axes, wirings, layout);
-  place_gains(wirings, rules, layout);
-  gather_mixes(rules, layout);
-  layout.k_heads = projected(config, rules, Port::k);
-  layout.v_heads = projected(config, rules, Port::v);
+  const HeadIntervals heads(config, wirings);
+  HeadRules rules = compose_rules(config, axes, wirings, heads, layout);
+  place_gains(config, wirings, rules, layout);
+  gather_mixes(heads, std::move(rules), layout);
+  layout.k_heads = projected(config, layout, Port::k);
+  layout.v_heads = projected(config, layout, Port::v);
+  place_extras(wirings, config.layer.size(), layout);
+  check_extra_keys(config, axes, layout);
   layout.cache = derive_cache(config, axes, layout);
   return layout;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,17 +27,20 @@ struct ResolvedMix {
   bool alias = false;  ///< one term, coefficient 1: nothing is computed, readers read the source
 };
 
-/// A learned gain tensor, f32 [rows, columns] ([n] where it has one column).
+/// A learned gain tensor in f32: [rows, columns] of scalars ([n] where it has one column), [n]
+/// logits and [1] their factor, [rows, heads, dim] and [rows, heads] of gates.
 struct GainTensor {
   std::string name;  ///< "value-residual.gains"; the parameter is "model.wiring." + name
   Shape shape;
-  std::vector<double> init;
+  std::vector<double> init;  ///< empty: zeros
 };
 
 /// Where a gain of a ResolvedMix lives.
 struct GainRef {
+  GainKind kind = GainKind::scalar;
   int tensor = -1;
-  int64_t element = 0;
+  int64_t element = 0;  ///< of that tensor; a gate's first weight
+  int companion = -1;   ///< tensor of a softmax group's factor, of the gates' biases
 };
 
 /// One head's storage in the cache: heads of (port, layer), raw or mixed, kept once for all their
@@ -57,7 +61,9 @@ struct CacheRef {
 
 struct CachePlan {
   std::vector<CacheSlot> slots;
-  std::vector<std::vector<CacheRef>> k, v;  ///< [layer][kv head]
+  /// [layer][key set * kv heads + kv head]; set 0 is what the layer itself reads, the others are
+  /// those of Layout::extra_kv.
+  std::vector<std::vector<CacheRef>> k, v;
 
   /// Bytes that one more token costs while no window is full.
   int64_t bytes_per_token(int64_t head_dim, size_t element) const;
@@ -78,11 +84,17 @@ struct Layout {
   std::vector<GainTensor> gain_tensors;
   std::vector<GainRef> gains;                      ///< Term::gain -> element
   std::vector<std::vector<int>> k_heads, v_heads;  ///< [layer] kv heads whose projection exists
+  std::vector<std::vector<int>> extra_kv;  ///< [layer] layers whose keys and values it reads too
+  std::vector<bool> kv_norm;               ///< [layer] k and v have a norm gain of their own
   CachePlan cache;
   std::vector<std::string> notes;  ///< what composition dropped or redirected, for `explain`
 
   /// The tensor that a reader of final(port, layer) head `head` reads. port: q, k or v.
   TapHead resolve(Port port, int layer, int head) const;
+  /// The mixes written on one tap, by heads.
+  std::span<const ResolvedMix> mixes_on(Port port, int layer) const;
+  /// Sets of keys and values that a layer attends to: its own and those of other layers.
+  int64_t key_sets(size_t layer) const { return 1 + static_cast<int64_t>(extra_kv[layer].size()); }
 };
 
 /// Checks the configuration and composes its wirings. Throws Error(config) with the wiring, layer,

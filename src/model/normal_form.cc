@@ -15,33 +15,33 @@ HeadTensor own_value(const HeadRules& rules, const HeadTap& tap) {
   return {tap.port, tap.layer, tap.head, true};
 }
 
-int source_head(const ModelConfig& config, const HeadTap& destination, const Tap& source) {
-  if (destination.port != Port::o || source.port != Port::v) return destination.head;
-  return destination.head / static_cast<int>(layer_of(config, source.layer).group(config.heads));
-}
-
 // As spelled: final and raw of one tap are different tensors until every wiring is known.
-HeadTensor spelled(const ModelConfig& config, const HeadTap& destination, const Term& term) {
+HeadTensor spelled(const HeadIntervals& heads, const HeadTap& destination, const Term& term) {
   const Tap& s = term.source;
   const bool raw = s.raw || same_place(destination, s);
   if (s.port == Port::x && raw) return {Port::y, s.layer - 1, 0, false};
-  return {s.port, s.layer, source_head(config, destination, s), raw};
+  return {s.port, s.layer, heads.source_head(destination, s), raw};
 }
 
-// Drops and merges the terms of one rule; reads(term) names the tensor behind it.
+// Drops and merges the constant terms of one rule; reads(term) names the tensor behind it. Learned
+// ones stay as they are.
 template <class Reads>
 void merge(const HeadTap& destination, std::vector<Term>& terms, Reads reads) {
   std::vector<Term> kept;
+  std::map<HeadTensor, size_t> constants;
   for (const Term& term : terms) {
-    const auto twin = std::find_if(kept.begin(), kept.end(), [&](const Term& t) {
-      return t.gain < 0 && term.gain < 0 && reads(t) == reads(term);
-    });
-    if (twin == kept.end()) {
+    if (term.gain >= 0) {
       kept.push_back(term);
       continue;
     }
-    if (same_place(destination, term.source)) twin->source = term.source;
-    twin->scale += term.scale;
+    const auto [twin, fresh] = constants.try_emplace(reads(term), kept.size());
+    if (fresh) {
+      kept.push_back(term);
+      continue;
+    }
+    Term& first = kept[twin->second];
+    if (same_place(destination, term.source)) first.source = term.source;
+    first.scale += term.scale;
   }
   std::erase_if(kept, [](const Term& t) { return t.scale == 0; });
   terms = std::move(kept);
@@ -70,30 +70,30 @@ HeadTensor follow(const HeadRules& rules, const HeadTap& tap, bool raw) {
   return follow(rules, {source.layer, source.port, tap.head}, source.raw);
 }
 
-HeadTensor source_of(const ModelConfig& config, const HeadRules& rules, const HeadTap& destination,
+HeadTensor source_of(const HeadIntervals& heads, const HeadRules& rules, const HeadTap& destination,
                      const Term& term) {
   const Tap& s = term.source;
-  const int head = source_head(config, destination, s);
+  const int head = heads.source_head(destination, s);
   return follow(rules, {s.layer, s.port, head}, s.raw || same_place(destination, s));
 }
 
-void normalise_alone(const ModelConfig& config, HeadRules& rules, const std::string& name) {
+void normalise_alone(const HeadIntervals& heads, HeadRules& rules, const std::string& name) {
   for (auto it = rules.begin(); it != rules.end();) {
     auto& [tap, rule] = *it;
-    const auto reads = [&, &to = tap](const Term& t) { return spelled(config, to, t); };
+    const auto reads = [&, &to = tap](const Term& t) { return spelled(heads, to, t); };
     merge(tap, rule.terms, reads);
     check_not_empty(tap, rule, name);
     it = is_neutral(tap, rule.terms, reads) ? rules.erase(it) : std::next(it);
   }
 }
 
-std::vector<int> normalise_together(const ModelConfig& config, HeadRules& rules,
+std::vector<int> normalise_together(const HeadIntervals& heads, HeadRules& rules,
                                     const std::vector<std::string>& names) {
   std::vector<int> vanished(names.size(), 0);
   // In order of evaluation: what a rule reads has its final form already.
   for (auto it = rules.begin(); it != rules.end();) {
     auto& [tap, rule] = *it;
-    const auto reads = [&, &to = tap](const Term& t) { return source_of(config, rules, to, t); };
+    const auto reads = [&, &to = tap](const Term& t) { return source_of(heads, rules, to, t); };
     merge(tap, rule.terms, reads);
     check_not_empty(tap, rule, names[static_cast<size_t>(rule.wiring)]);
     if (is_neutral(tap, rule.terms, reads)) {

@@ -6,23 +6,23 @@
 #include <string>
 #include <vector>
 
-#include "model/head_rules.h"
+#include "model/head_intervals.h"
 
 namespace weft {
 
 /// The tensor behind a tap of one head, followed through the aliases in `rules`.
 HeadTensor follow(const HeadRules& rules, const HeadTap& tap, bool raw);
 /// The tensor that `term` of the rule on `destination` reads.
-HeadTensor source_of(const ModelConfig& config, const HeadRules& rules, const HeadTap& destination,
+HeadTensor source_of(const HeadIntervals& heads, const HeadRules& rules, const HeadTap& destination,
                      const Term& term);
 
 /// Of one wiring, before it meets others: merges only what is spelled alike. `name` for messages.
 /// Throws Error(config) where a rule has no term left.
-void normalise_alone(const ModelConfig& config, HeadRules& rules, const std::string& name);
+void normalise_alone(const HeadIntervals& heads, HeadRules& rules, const std::string& name);
 /// Of all wirings together: aliases are followed, and sources are rewritten to the tensor in the
-/// end (raw: the block's own; not raw: the output of a mix). Returns how many heads' rules
-/// vanished, by wiring.
-std::vector<int> normalise_together(const ModelConfig& config, HeadRules& rules,
+/// end (raw: the block's own; not raw: the output of a mix). Returns how many rules vanished, by
+/// wiring.
+std::vector<int> normalise_together(const HeadIntervals& heads, HeadRules& rules,
                                     const std::vector<std::string>& names);
 
 }  // namespace weft

@@ -18,6 +18,7 @@ class List {
       ParameterSpec& p =
           vector("model.wiring." + gain.name, gain.shape, Init::values, ParameterGroup::gains);
       p.values = gain.init;
+      if (gain.init.empty()) p.init = Init::zeros;
       p.gain = true;
     }
     vector("model.norm.weight", {config_.dim}, Init::ones, ParameterGroup::norms);
@@ -33,6 +34,9 @@ class List {
     const std::string attn = prefix + "self_attn.", mlp = prefix + "mlp.";
     const int64_t dim = config_.dim, width = config_.q_width();
     vector(prefix + "input_layernorm.weight", {dim}, Init::ones, ParameterGroup::norms);
+    if (layout_.kv_norm[l]) {
+      vector(attn + "kv_norm.weight", {dim}, Init::ones, ParameterGroup::norms);
+    }
     linear(attn + "q_proj.weight", width, dim, ParameterGroup::attention);
     heads(attn + "k_proj.weight", layout_.k_heads[l]);
     heads(attn + "v_proj.weight", layout_.v_heads[l]);

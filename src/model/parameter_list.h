@@ -42,8 +42,9 @@ struct ParameterSpec {
   int64_t full_element(int64_t i) const;
 };
 
-/// In file order: embedding; layer by layer norm, q, k, v, o, mechanism, norm, gate, up, down;
-/// wiring gains; final norm; head (unless tied). A projection without heads is left out.
+/// In file order: embedding; layer by layer norm, norm of k and v (where split), q, k, v, o,
+/// mechanism, norm, gate, up, down; wiring gains; final norm; head (unless tied). A projection
+/// without heads is left out.
 std::vector<ParameterSpec> parameter_list(const ModelConfig& config, const Layout& layout,
                                           const Axes& axes = Axes());
 

@@ -46,21 +46,41 @@ struct Mix {
   Heads heads;
 };
 
-enum class GainKind : uint8_t { scalar };
+enum class GainKind : uint8_t {
+  scalar,          ///< an element of a parameter: g = init at the start
+  softmax_member,  ///< g = factor * softmax over the elements of its tensor; the factor is learned
+  gate  ///< g = sigmoid(n w_j + b_j), n the normed input of the destination's layer, j the
+        ///< head: one number for each token and head; w = b = 0 at the start
+};
 
-/// One learned coefficient: an element of a parameter tensor "model.wiring.<wiring>.<what>".
+/// One learned coefficient. Parameters, all under "model.wiring.":
+///   scalar          <tensor>[row, column]
+///   softmax_member  <tensor>.logits[row] and <tensor>.factor [1]
+///   gate            <tensor>.weight[row] (heads, dim) and <tensor>.bias[row] (heads)
+/// Rows that no mix reads any more after composition are dropped from the tensors.
 struct Gain {
   GainKind kind = GainKind::scalar;
   std::string tensor;  ///< "<wiring>.<what>", e.g. "value-residual.gains"
-  int row = 0;  ///< rows that no mix reads any more after composition are dropped from the tensor
-  int column = 0;
-  double init = 0;
+  int row = 0;
+  int column = 0;     ///< scalar only
+  double init = 0;    ///< of the element or the logit
+  double factor = 1;  ///< softmax_member: initial factor of the group
+};
+
+/// True cross-layer attention: `layer` attends to the final keys and values of `source` as well, at
+/// the same positions, one set of weights over both.
+struct ExtraKv {
+  int layer = 0;
+  int source = 0;
+  auto operator<=>(const ExtraKv&) const = default;
 };
 
 struct Wiring {
   std::string name;
-  std::vector<Mix> mixes;
-  std::vector<Gain> gains;
+  std::vector<Mix> mixes = {};
+  std::vector<Gain> gains = {};
+  std::vector<ExtraKv> extra_kv = {};
+  std::vector<int> split_norm = {};  ///< layers whose keys and values have a norm gain of their own
 };
 
 }  // namespace weft

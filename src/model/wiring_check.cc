@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+#include <numeric>
 #include <set>
 #include <string_view>
 #include <tuple>
@@ -90,34 +93,91 @@ class Checker {
     }
   }
 
-  void gains(const std::set<int>& read) const {
-    std::set<std::tuple<std::string, int, int>> elements;
+  void gains(const std::vector<bool>& read) const {
     for (size_t i = 0; i < wiring_.gains.size(); ++i) {
       const Gain& g = wiring_.gains[i];
-      const std::string name = fmt::format("gain {} ({}[{}, {}])", i, g.tensor, g.row, g.column);
-      if (!read.contains(static_cast<int>(i))) {
+      if (!read[i]) {
         fail(ErrorCode::config,
-             {op(), "a term that reads every learned gain", name + " without a reader", ""});
+             {op(), "a term that reads every learned gain", describe(i) + " without a reader", ""});
       }
-      if (g.row < 0 || g.column < 0 || !elements.insert({g.tensor, g.row, g.column}).second) {
-        fail(ErrorCode::config, {op(), "an element of its own for every gain", name, ""});
+      if (g.row < 0 || g.column < 0 || (g.kind != GainKind::scalar && g.column > 0)) share(i);
+    }
+    std::vector<size_t> order(wiring_.gains.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    const auto element = [&](size_t i) {
+      const Gain& g = wiring_.gains[i];
+      return std::tuple<std::string_view, int, int>(g.tensor, g.row, g.column);
+    };
+    std::sort(order.begin(), order.end(),
+              [&](size_t a, size_t b) { return element(a) < element(b); });
+    for (size_t i = 1; i < order.size(); ++i) {
+      const Gain &one = wiring_.gains[order[i - 1]], &other = wiring_.gains[order[i]];
+      if (element(order[i - 1]) == element(order[i])) share(order[i]);
+      if (one.tensor == other.tensor && one.kind != other.kind) share(order[i]);
+    }
+  }
+
+  // The shape of a gate is that of its destination, and its input is made before q, k, v and o.
+  void gate(const Mix& mix, const Heads& heads, const Term& term, std::map<int, Tap>& gates) const {
+    if (term.gain < 0) return;
+    if (wiring_.gains[static_cast<size_t>(term.gain)].kind != GainKind::gate) return;
+    const Tap& to = mix.destination;
+    if (to.port == Port::x || to.port == Port::y) {
+      refuse(mix, heads, "a gate on q, k, v or o", name_of(to.port));
+    }
+    const auto [at, fresh] = gates.try_emplace(term.gain, to);
+    if (!fresh && at->second != to) {
+      refuse(mix, heads, "a gate of its own", "that of " + text(at->second));
+    }
+  }
+
+  void layers() const {
+    std::set<ExtraKv> seen;
+    for (const ExtraKv& e : wiring_.extra_kv) {
+      const std::string where = fmt::format("{}, layer {}", op(), e.layer);
+      if (e.layer < 0 || e.layer > last_layer() || e.source < 0 || e.source >= e.layer) {
+        fail(ErrorCode::config, {where, "keys and values of an earlier layer",
+                                 fmt::format("those of layer {}", e.source), ""});
       }
+      const int64_t want = layer_of(config_, e.layer).kv_heads;
+      const int64_t have = layer_of(config_, e.source).kv_heads;
+      if (want != have) {
+        fail(ErrorCode::config, {where, fmt::format("a source with {} kv heads", want),
+                                 fmt::format("layer {} with {}", e.source, have), ""});
+      }
+      if (!seen.insert(e).second) {
+        fail(ErrorCode::config,
+             {where, "every source once", fmt::format("layer {} twice", e.source), ""});
+      }
+    }
+    for (const int l : wiring_.split_norm) {
+      if (l >= 0 && l <= last_layer()) continue;
+      fail(ErrorCode::config, {op() + ", split_norm", fmt::format("layers 0 to {}", last_layer()),
+                               std::to_string(l), ""});
     }
   }
 
   [[noreturn]] void overlap(const HeadTap& tap) const {
-    fail(ErrorCode::config,
-         {op() + ", " + describe(tap), "at most one mix on a head", "two of the same wiring", ""});
+    fail(ErrorCode::config, {op() + ", " + weft::describe(tap), "at most one mix on a head",
+                             "two of the same wiring", ""});
   }
 
  private:
+  std::string describe(size_t gain) const {
+    const Gain& g = wiring_.gains[gain];
+    return fmt::format("gain {} ({}[{}, {}])", gain, g.tensor, g.row, g.column);
+  }
+  [[noreturn]] void share(size_t gain) const {
+    fail(ErrorCode::config,
+         {op(), "an element of its own for every gain, of one kind a tensor", describe(gain), ""});
+  }
   std::string op() const { return "wiring " + wiring_.name; }
   int last_layer() const { return static_cast<int>(config_.layer.size()) - 1; }
 
   [[noreturn]] void refuse(const Mix& mix, const Heads& heads, std::string expected,
                            std::string got) const {
-    fail(ErrorCode::config,
-         {op() + ", " + describe(mix.destination, heads), std::move(expected), std::move(got), ""});
+    fail(ErrorCode::config, {op() + ", " + weft::describe(mix.destination, heads),
+                             std::move(expected), std::move(got), ""});
   }
 
   // k and v heads pair off one to one; into o, a kv head feeds the query heads of its group.
@@ -136,25 +196,30 @@ class Checker {
 
 }  // namespace
 
-HeadRules spread(const ModelConfig& config, const Wiring& wiring, int index, int first_gain) {
+HeadRules spread(const ModelConfig& config, const HeadIntervals& intervals, const Wiring& wiring,
+                 int index, int first_gain) {
   const Checker check(config, wiring);
   HeadRules rules;
-  std::set<int> read;
+  std::vector<bool> read(wiring.gains.size(), false);
+  std::map<int, Tap> gates;
   for (const Mix& mix : wiring.mixes) {
     const Heads heads = check.heads(mix);
+    const Tap& to = mix.destination;
     HeadRule rule{mix.terms, index};
     for (Term& term : rule.terms) {
       check.term(mix, heads, term);
+      check.gate(mix, heads, term, gates);
       if (term.gain < 0) continue;
-      if (term.scale != 0) read.insert(term.gain);
+      if (term.scale != 0) read[static_cast<size_t>(term.gain)] = true;
       term.gain += first_gain;
     }
-    for (int h = heads.first; h < heads.last; ++h) {
-      const HeadTap tap{mix.destination.layer, mix.destination.port, h};
+    for (int h = heads.first; h < heads.last; h = intervals.end(to.port, to.layer, h)) {
+      const HeadTap tap{to.layer, to.port, h};
       if (!rules.emplace(tap, rule).second) check.overlap(tap);
     }
   }
   check.gains(read);
+  check.layers();
   return rules;
 }
 

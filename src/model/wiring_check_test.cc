@@ -13,7 +13,7 @@ Wiring wiring(std::vector<Mix> mixes, std::vector<Gain> gains = {}) {
 }
 
 void refused(const Wiring& w, const std::vector<std::string>& parts, const ModelConfig& c) {
-  expect_refused([&] { spread(c, w, 0, 0); }, parts);
+  expect_refused([&] { spread(c, HeadIntervals(c, {w}), w, 0, 0); }, parts);
 }
 
 void refused(const Wiring& w, const std::vector<std::string>& parts) {
@@ -70,6 +70,38 @@ TEST(WiringCheck, GainsAreThereAndRead) {
           {"element of its own"});
 }
 
+TEST(WiringCheck, GatesBelongToOneDestinationWithAnInput) {
+  const Gain gate{GainKind::gate, "test.gate"};
+  refused(wiring({{{Port::x, 1}, {{{Port::y, 0}, 1, 0}}, {}}}, {gate}),
+          {"layer 1, x, head 0", "a gate on q, k, v or o"});
+  refused(wiring({{{Port::v, 1}, {{{Port::v, 0}, 1, 0}}, {}},
+                  {{Port::v, 2}, {{{Port::v, 0}, 1, 0}}, {}}},
+                 {gate}),
+          {"layer 2, v", "a gate of its own", "v[1]"});
+  refused(wiring({{{Port::v, 1}, {{{Port::v, 0}, 1, 0}, {{Port::v, 1}, 1, 1}}, {}}},
+                 {gate, {GainKind::scalar, "test.gate", 1}}),
+          {"of one kind a tensor", "test.gate[1, 0]"});
+}
+
+TEST(WiringCheck, OtherLayersKeysComeBefore) {
+  const auto extra = [](std::vector<ExtraKv> list) {
+    Wiring w{"test"};
+    w.extra_kv = std::move(list);
+    return w;
+  };
+  refused(extra({{1, 1}}), {"wiring test, layer 1", "an earlier layer", "layer 1"});
+  refused(extra({{1, 3}}), {"an earlier layer", "layer 3"});
+  refused(extra({{4, 0}}), {"wiring test, layer 4", "an earlier layer"});
+  refused(extra({{2, -1}}), {"an earlier layer", "layer -1"});
+  refused(extra({{2, 0}, {2, 0}}), {"every source once", "layer 0 twice"});
+  ModelConfig c = plain({4, 4, 32, 16, 11});
+  c.layer[2].kv_heads = 2;
+  refused(extra({{2, 0}}), {"a source with 2 kv heads", "layer 0 with 4"}, c);
+  Wiring norms{"test"};
+  norms.split_norm = {4};
+  refused(norms, {"split_norm", "layers 0 to 3", "4"});
+}
+
 TEST(WiringCheck, CoefficientsMustNotVanish) {
   Axes axes;
   axes.wirings.add({"test-zero", "", "", {}, [](const ModelConfig&, const Args&) {
@@ -106,6 +138,27 @@ TEST(WiringArguments, AreChecked) {
   knob("value-residual", {{"variant", "constant"}, {"layers", std::vector<int64_t>{2, 2}}},
        {"layer 2, v", "at most one mix"});
   knob("value-residual", {{"layers", std::vector<int64_t>{2}}}, {"layers", "variant identity"});
+  knob("value-residual",
+       {{"variant", "sparse"}, {"source", "second"}, {"layers", std::vector<int64_t>{1}}},
+       {"layers", "2 to 3", "1"});
+  knob("value-residual", {{"variant", "dense"}, {"source", "previous"}},
+       {"value-residual.source", "first with variant dense", "previous"});
+  knob("value-residual", {{"variant", "gated"}, {"source", "all"}},
+       {"value-residual.source", "variant gated", "all"});
+  knob("value-residual", {{"variant", "identity-mapping"}, {"what", "k"}},
+       {"value-residual.what", "v with variant identity-mapping", "k"});
+  knob("value-residual", {{"what", "w"}}, {"value-residual.what", "v, k, q, o"});
+  knob("cla", {{"share", int64_t{0}}}, {"cla.share", "at least 1", "0"});
+  knob("cla", {{"what", "vk"}}, {"cla.what", "kv, k, v"});
+  const auto owners = [](std::vector<int64_t> list) { return Given{{"owners", list}}; };
+  knob("cla", owners({0, 0}), {"cla.owners", "each of 4 layers", "2"});
+  knob("cla", owners({0, 2, 2, 2}), {"cla.owners", "0 to 1 for layer 1", "2"});
+  knob("cla", owners({0, 0, 1, 3}),
+       {"cla.owners", "owns its keys and values for layer 2", "layer 1, which reads", "layer 0"});
+  knob("yoco", {{"fraction", -0.1}}, {"yoco.fraction", "at least 0"});
+  knob("yoco", {{"owner", "L"}}, {"yoco.owner", "M, M-1"});
+  knob("dense", {{"dilation", int64_t{0}}}, {"dense.dilation", "at least 1", "0"});
+  knob("dense", {{"period", int64_t{0}}}, {"dense.period", "at least 1", "0"});
   knob("value-residual", {{"variant", "learnible"}}, {"variant", "learnable"});
   knob("value-residul", {}, {"model.wiring", "value-residul", "did you mean \"value-residual\""});
   knob("value-residual", {{"lamda", 1.0}}, {"lamda", "did you mean \"lambda\""});

@@ -68,6 +68,8 @@ namespace {
 void zero_columns(void* target, const TensorDesc& desc, const Columns& columns, int64_t rows) {
   const size_t element = size_of(desc.dtype);
   const auto width = static_cast<size_t>(desc.shape[desc.shape.rank() - 1]);
+  rows = std::min(
+      rows, desc.numel() / static_cast<int64_t>(width));  // what has one row, whatever the batch
   const auto first = static_cast<size_t>(columns.first), last = static_cast<size_t>(columns.last);
   for (size_t r = 0; r < static_cast<size_t>(rows); ++r) {
     std::memset(static_cast<char*>(target) + (r * width + first) * element, 0,

@@ -17,11 +17,11 @@ INSTANTIATE_TEST_SUITE_P(Wirings, CacheOf, testing::ValuesIn(all_definitions()),
 
 // Every slot holds what the mixer reads: mixed values, turned keys, layer 0's own.
 TEST_P(CacheOf, HoldsTheKeysAndValuesOfTheLoops) {
-  Stack stack(GetParam().config, DType::f64, axes_with_cla2());
+  Stack stack(GetParam().config);
   Runner decode = stack.runner(Mode::generate);
   const std::vector<int32_t> tokens = stack.tokens();
   decode.run(tokens, kTime);
-  PlainModel loops(stack.config, stack.weights, GetParam().rewire);
+  PlainModel loops(stack.config, stack.weights, GetParam().loops);
   loops.logits(std::span(tokens).first(kTime));
   const int64_t dim = stack.config.head_dim, context = stack.config.context;
   const CachePlan& plan = stack.layout.cache;
@@ -41,15 +41,8 @@ TEST_P(CacheOf, HoldsTheKeysAndValuesOfTheLoops) {
   }
 }
 
-// Sessions know the library's own wirings only.
-std::vector<Definition> registered_definitions() {
-  std::vector<Definition> all = all_definitions();
-  std::erase_if(all, [](const Definition& d) { return d.name.starts_with("cla2"); });
-  return all;
-}
-
 class SessionOf : public testing::TestWithParam<Definition> {};
-INSTANTIATE_TEST_SUITE_P(Wirings, SessionOf, testing::ValuesIn(registered_definitions()),
+INSTANTIATE_TEST_SUITE_P(Wirings, SessionOf, testing::ValuesIn(all_definitions()),
                          [](const auto& d) { return d.param.name; });
 
 // A slot has one length whoever reads it: going back is going back once.
@@ -86,7 +79,7 @@ TEST_P(SessionOf, RollsBackOnceForAllReaders) {
 // Documents that share a row are strangers, across layers too: the second one reads as if it stood
 // alone, and no value of the first leaks into it through a shared or mixed one.
 TEST_P(CacheOf, PackedDocumentsDoNotLeakThroughLayers) {
-  Stack stack(GetParam().config, DType::f64, axes_with_cla2());
+  Stack stack(GetParam().config);
   constexpr int64_t kFirst = 4, kSecond = kTime - kFirst;
   std::vector<int32_t> tokens = stack.tokens(), first_key, alone;
   for (int64_t b = 0; b < kBatch; ++b) {
@@ -134,23 +127,24 @@ TEST(CacheIdentities, ProjectionsThatNobodyReadsDoNotExist) {
 }
 
 TEST(CacheIdentities, TheOrderOfTheWiringsChangesNothing) {
-  const Axes axes = axes_with_cla2();
-  int pairs = 0;
+  std::vector<ModelConfig> configs;
   for (const Definition& d : all_definitions()) {
-    if (d.config.wiring.size() < 2) continue;
-    SCOPED_TRACE(d.name);
-    ModelConfig reversed = d.config;
-    std::reverse(reversed.wiring.begin(), reversed.wiring.end());
-    expect_same_bits(d.config, reversed, axes);
-    ++pairs;
+    if (d.config.wiring.size() >= 2) configs.push_back(d.config);
   }
-  EXPECT_GE(pairs, 8);
-  ModelConfig gains =
-      with_wiring(plain_config(2), "value-residual", {{"variant", std::string("learnable")}});
-  gains.wiring.push_back(configure_wiring(gains, "test-cla2", {}, axes.wirings));
-  ModelConfig reversed = gains;
-  std::reverse(reversed.wiring.begin(), reversed.wiring.end());
-  expect_same_bits(gains, reversed, axes);
+  EXPECT_GE(configs.size(), 12u);
+  const ModelConfig cla = with_wiring(plain_config(2), "cla");
+  for (const std::string variant : {"learnable", "learnable-plus", "dense", "gated"}) {
+    configs.push_back(with_wiring(cla, "value-residual", {{"variant", variant}}));
+    configs.push_back(configs.back());
+    configs.back().composition = kBlendFollower;
+  }
+  configs.push_back(with_wiring(with_wiring(cla, "dense"), "neutreno"));
+  for (const ModelConfig& config : configs) {
+    SCOPED_TRACE(config.wiring[0].name + " " + config.wiring[1].name);
+    ModelConfig reversed = config;
+    std::reverse(reversed.wiring.begin(), reversed.wiring.end());
+    expect_same_bits(config, reversed);
+  }
 }
 
 }  // namespace

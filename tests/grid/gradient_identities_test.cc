@@ -23,7 +23,7 @@ struct Shared {
 // direction added to its weights.
 double loss_seen_by(const Definition& d, const Stack& stack, const Shared& shared, int reader,
                     const Tensor& direction, double step, std::span<const int32_t> labels) {
-  Stack other(stack.config, stack, stack.axes);
+  Stack other(stack.config, stack);
   const std::string part = std::string("self_attn.") + shared.port + "_proj";
   other.edit(weight_name(shared.layer, part),
              [&](int64_t i, double w) { return w + step * direction.as<double>()[i]; });
@@ -34,16 +34,16 @@ double loss_seen_by(const Definition& d, const Stack& stack, const Shared& share
   for (int64_t b = 0; b < kBatch; ++b) {
     const auto ids = std::span(tokens).subspan(static_cast<size_t>(b * kTime), kTime);
     const auto marks = labels.subspan(static_cast<size_t>(b * kTime), kTime);
-    PlainModel moved(other.config, other.weights, d.rewire);
+    PlainModel moved(other.config, other.weights, d.loops);
     moved.logits(ids);
     const LayerRows rows = (key ? moved.taps().raw_k : moved.taps().raw_v)[source];
     PlainModel loops(stack.config, stack.weights, [&](int l, KeysAndValues& t) {
-      if (l < shared.layer) return d.rewire(l, t);
+      if (l < shared.layer) return d.loops.projections(l, t);
       LayerRows& raw = (key ? t.raw_k : t.raw_v)[source];
       const LayerRows usual = raw;
       if (l == reader) raw = rows;
       if (l == reader && reader == shared.layer) (key ? t.k : t.v)[source] = rows;
-      d.rewire(l, t);
+      d.loops.projections(l, t);
       raw = usual;
     });
     double labelled = 0;
@@ -57,7 +57,6 @@ double loss_seen_by(const Definition& d, const Stack& stack, const Shared& share
 // The gradient of a projection is the sum of what each of its readers asks for; no reader's part
 // is overwritten by another's.
 TEST(GradientIdentities, EveryReaderOfAProjectionIsHeard) {
-  const Axes axes = axes_with_cla2();
   const std::vector<Shared> cases = {
       {"plain_mha", 'v', 0, {0}},
       {"value_residual_identity_gqa", 'v', 0, {0, 1, 2, 3}},
@@ -70,6 +69,11 @@ TEST(GradientIdentities, EveryReaderOfAProjectionIsHeard) {
       {"skipv1_gqa", 'v', 0, {0, 1, 2, 3}},
       {"cla2_mha", 'k', 2, {2, 3}},
       {"cla2_gqa", 'v', 0, {0, 1}},
+      {"cla_by_three_mha", 'k', 1, {1, 2, 3}},
+      {"yoco_gqa", 'v', 2, {2, 3}},
+      {"value_residual_previous_mha", 'v', 1, {1, 2}},
+      {"value_residual_all_gqa", 'v', 1, {1, 2, 3}},
+      {"value_residual_of_k_gqa", 'k', 0, {0, 1, 2, 3}},
   };
   const std::vector<Definition> definitions = all_definitions();
   for (const Shared& s : cases) {
@@ -78,8 +82,8 @@ TEST(GradientIdentities, EveryReaderOfAProjectionIsHeard) {
                                     [&](const Definition& d) { return d.name == s.definition; });
     ASSERT_NE(found, definitions.end());
     Definition d = *found;
-    if (!d.rewire) d.rewire = [](int, KeysAndValues&) {};
-    Stack stack(d.config, DType::f64, axes);
+    if (!d.loops.projections) d.loops = [](int, KeysAndValues&) {};
+    Stack stack(d.config);
     Runner train = stack.runner(Mode::train);
     train.run(stack.tokens(), kTime);
     const int p =
@@ -126,14 +130,17 @@ TEST(GradientIdentities, TheFirstValueLearnsFromLaterLayers) {
   };
   const ModelConfig plain = plain_config(2);
   EXPECT_EQ(gradient_of_first_value(plain), 0);
-  for (const std::string variant : {"identity", "constant", "sparse", "learnable"}) {
+  for (const std::string variant : {"identity", "constant", "sparse", "learnable", "learnable-plus",
+                                    "dense", "gated", "identity-mapping"}) {
     EXPECT_GT(gradient_of_first_value(with_wiring(plain, "value-residual", {{"variant", variant}})),
               1e-4)
         << variant;
   }
   EXPECT_GT(gradient_of_first_value(with_wiring(plain, "shared-value")), 1e-4);
   EXPECT_GT(gradient_of_first_value(with_wiring(plain, "skipv1")), 1e-4);
-  EXPECT_GT(gradient_of_first_value(with_wiring(plain, "skip-kv")), 1e-4);
+  for (const std::string wiring : {"skip-kv", "neutreno", "cla"}) {
+    EXPECT_GT(gradient_of_first_value(with_wiring(plain, wiring)), 1e-4) << wiring;
+  }
 }
 
 }  // namespace

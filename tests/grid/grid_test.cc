@@ -194,6 +194,10 @@ const std::map<std::string, std::vector<std::map<std::string, Arg>>> kNeutral = 
     {"shared-value", {{{"anchors", std::vector<int64_t>{1, 2, 3}}}}},
     {"skip-kv", {{{"distance", int64_t{0}}}, {{"heads", int64_t{0}}}}},
     {"skipv1", {{{"fraction", 0.0}}}},
+    {"cla", {{{"share", int64_t{1}}}, {{"owners", std::vector<int64_t>{0, 1, 2, 3}}}}},
+    {"yoco", {{{"fraction", 1.0}}}},
+    {"dense", {{{"period", int64_t{5}}}}},  // beyond the depth
+    {"neutreno", {{{"lambda", 0.0}}}},
 };
 
 TEST(Neutral, SettingsAreBitwisePlain) {

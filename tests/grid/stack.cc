@@ -72,11 +72,11 @@ double difference(const Tensor& a, const Tensor& b) {
   return compare(a.view(), b.view()).relative_l2;
 }
 
-void expect_like_loops(Stack& stack, const Rewire& rewire) {
+void expect_like_loops(Stack& stack, const Loops& wiring) {
   const std::vector<int32_t> tokens = stack.tokens();
   const Tensor got = stack.logits(tokens);
   Tensor want(DType::f64, got.shape());
-  PlainModel loops(stack.config, stack.weights, rewire);
+  PlainModel loops(stack.config, stack.weights, wiring);
   const auto per_sequence = static_cast<size_t>(kTime * stack.config.vocab);
   for (size_t b = 0; b < static_cast<size_t>(kBatch); ++b) {
     const auto sequence = std::span(tokens).subspan(b * static_cast<size_t>(kTime), kTime);

@@ -53,9 +53,9 @@ void copy_weights(const Parameters& from, Parameters& to,
 /// Relative difference of all elements together.
 double difference(const Tensor& a, const Tensor& b);
 
-/// Holds the engine, in double, against the loops; `rewire` is the independent definition of the
+/// Holds the engine, in double, against the loops; `wiring` is the independent definition of the
 /// wirings of the configuration.
-void expect_like_loops(Stack& stack, const Rewire& rewire);
+void expect_like_loops(Stack& stack, const Loops& wiring);
 
 /// Expects training (loss and gradients) and decoding of two models to be equal bit by bit.
 void expect_same_bits(const ModelConfig& a, const ModelConfig& b, const Axes& axes = Axes());

@@ -1,5 +1,7 @@
 #include "grid/wiring_loops.h"
 
+#include <functional>
+
 #include "grid/cells.h"
 
 namespace weft::grid {
@@ -7,15 +9,6 @@ namespace {
 
 size_t at(int64_t i) {
   return static_cast<size_t>(i);
-}
-
-Wiring cla2(const ModelConfig& config, const Args&) {
-  Wiring w{"test-cla2", {}, {}};
-  for (int l = 1; l < static_cast<int>(config.layer.size()); l += 2) {
-    w.mixes.push_back({{Port::k, l}, {{{Port::k, l - 1}}}, {}});
-    w.mixes.push_back({{Port::v, l}, {{{Port::v, l - 1}}}, {}});
-  }
-  return w;
 }
 
 // v[l] = a * v[0] + b * v[l] in layers from `first` on.
@@ -59,9 +52,9 @@ Rewire both(const Rewire& first, const Rewire& second) {
 using Given = std::map<std::string, Arg>;
 
 void add_value_wirings(const ModelConfig& base, std::vector<Definition>& out) {
-  const auto residual = [&](const std::string& variant, const Rewire& rewire) {
+  const auto residual = [&](const std::string& variant, const Rewire& loops) {
     out.push_back({"value_residual_" + variant,
-                   with_wiring(base, "value-residual", {{"variant", variant}}), rewire});
+                   with_wiring(base, "value-residual", {{"variant", variant}}), loops});
   };
   residual("identity", value_residual(0.5, 0.5));
   residual("constant", value_residual(2, 1));
@@ -98,10 +91,117 @@ void add_skipping(const ModelConfig& base, std::vector<Definition>& out) {
        shared_keys_and_values({0, 0, 0, 0})});
 }
 
+// The forms that value residuals are measured against.
+void add_ablations(const ModelConfig& base, std::vector<Definition>& out) {
+  const auto residual = [&](const std::string& name, const Given& args, const Loops& loops) {
+    out.push_back({"value_residual_" + name, with_wiring(base, "value-residual", args), loops});
+  };
+  using Stacks = StackRows KeysAndValues::*;
+  const auto half = [](Stacks raw, Stacks mixed, const std::function<int(int)>& source, int first) {
+    return [=](int l, KeysAndValues& t) {
+      if (l < first) return;
+      for (size_t h = 0; h < (t.*mixed)[at(l)].size(); ++h) {
+        (t.*mixed)[at(l)][h] = blend(0.5, (t.*raw)[at(source(l))][h], 0.5, (t.*raw)[at(l)][h]);
+      }
+    };
+  };
+  const auto zero = [](int) { return 0; };
+  using T = KeysAndValues;
+  residual("of_k", {{"what", "k"}}, half(&T::raw_k, &T::k, zero, 1));
+  residual("of_q", {{"what", "q"}}, half(&T::raw_q, &T::q, zero, 1));
+  Loops outputs;
+  outputs.outputs = half(&T::raw_o, &T::o, zero, 1);
+  residual("of_o", {{"what", "o"}}, outputs);
+  residual("second", {{"source", "second"}},
+           half(
+               &T::raw_v, &T::v, [](int) { return 1; }, 2));
+  residual("previous", {{"source", "previous"}},
+           half(
+               &T::raw_v, &T::v, [](int l) { return l - 1; }, 1));
+  const auto mean = [](int last, size_t head, const KeysAndValues& t) {  // of layers 0 to last
+    Rows sum(t.raw_v[0][head].size(), 0);
+    for (int i = 0; i <= last; ++i) sum = blend(1, sum, 1.0 / (last + 1), t.raw_v[at(i)][head]);
+    return sum;
+  };
+  residual("all", {{"source", "all"}}, [=](int l, KeysAndValues& t) {
+    for (size_t h = 0; h < t.v[at(l)].size(); ++h) t.v[at(l)][h] = mean(l, h, t);
+  });
+  Loops mapping;
+  mapping.outputs = [=](int l, KeysAndValues& t) {
+    const size_t group = t.o[at(l)].size() / t.v[at(l)].size();
+    for (size_t h = 0; l > 0 && h < t.o[at(l)].size(); ++h) {
+      t.o[at(l)][h] = blend(1, t.raw_o[at(l)][h], 1, mean(l - 1, h / group, t));
+    }
+  };
+  residual("identity_mapping", {{"variant", "identity-mapping"}}, mapping);
+}
+
+// o + lambda * (v[0] - v[l]), per token.
+Rewire correction(double lambda) {
+  return [=](int l, KeysAndValues& t) {
+    const size_t group = t.o[at(l)].size() / t.v[at(l)].size();
+    for (size_t h = 0; l > 0 && h < t.o[at(l)].size(); ++h) {
+      const Rows difference = blend(1, t.v[0][h / group], -1, t.v[at(l)][h / group]);
+      t.o[at(l)][h] = blend(1, t.raw_o[at(l)][h], lambda, difference);
+    }
+  };
+}
+
+void add_neutreno(const ModelConfig& base, std::vector<Definition>& out) {
+  Loops loops;
+  loops.outputs = correction(0.4);
+  out.push_back({"neutreno", with_wiring(base, "neutreno"), loops});
+  loops.projections = value_residual(0.5, 0.5);  // whose blended value is corrected
+  loops.outputs = correction(0.2);
+  out.push_back({"neutreno_value_residual",
+                 with_wiring(with_wiring(base, "neutreno", {{"lambda", 0.2}}), "value-residual"),
+                 loops});
+  loops.projections = shared_keys_and_values({0, 0, 2, 2});  // layer 1 has nothing to correct
+  out.push_back({"neutreno_cla2",
+                 with_wiring(with_wiring(base, "neutreno", {{"lambda", 0.2}}), "cla"), loops});
+}
+
+void add_sharing(const ModelConfig& base, std::vector<Definition>& out) {
+  const auto cla = [&](const std::string& name, const Given& args, const Rewire& loops) {
+    out.push_back({"cla_" + name, with_wiring(base, "cla", args), loops});
+  };
+  const auto keys = [](std::vector<int> owner) -> Rewire {
+    return [=](int l, KeysAndValues& t) { t.k[at(l)] = t.raw_k[at(owner[at(l)])]; };
+  };
+  cla("keys", {{"what", "k"}}, keys({0, 0, 2, 2}));
+  cla("values", {{"what", "v"}}, shared_value({0, 0, 2, 2}));
+  cla("by_three", {{"share", int64_t{3}}}, shared_keys_and_values({0, 1, 1, 1}));
+  cla("by_three_spare_at_top", {{"share", int64_t{3}}, {"spare", "top"}},
+      shared_keys_and_values({0, 0, 0, 3}));
+  cla("owners", {{"owners", std::vector<int64_t>{0, 1, 1, 0}}},
+      shared_keys_and_values({0, 1, 1, 0}));
+  cla("norm", {{"split_norm", true}}, shared_keys_and_values({0, 0, 2, 2}));
+  const auto yoco = [&](const std::string& name, const Given& args, const Rewire& loops) {
+    out.push_back({"yoco" + name, with_wiring(base, "yoco", args), loops});
+  };
+  yoco("", {}, shared_keys_and_values({0, 1, 2, 2}));
+  yoco("_below", {{"owner", "M-1"}}, shared_keys_and_values({0, 1, 1, 1}));
+  yoco("_values", {{"values_only", true}}, shared_value({0, 1, 2, 2}));
+  yoco("_quarter", {{"fraction", 0.25}}, shared_keys_and_values({0, 1, 1, 1}));
+  yoco("_norm", {{"split_norm", true}}, shared_keys_and_values({0, 1, 2, 2}));
+}
+
+// A mix that stays where a layer shares: it blends what is shared.
+void add_followers(const ModelConfig& base, std::vector<Definition>& out) {
+  ModelConfig c = with_wiring(with_wiring(base, "cla"), "value-residual",
+                              {{"variant", "constant"}, {"lambda", 0.5}});
+  c.composition = kBlendFollower;
+  out.push_back({"cla2_follower_blends", c, [](int l, KeysAndValues& t) {
+                   const LayerRows owned = l % 2 == 0 ? t.raw_v[at(l)] : t.v[at(l - 1)];
+                   t.k[at(l)] = t.raw_k[at(l - l % 2)];
+                   for (size_t h = 0; l > 0 && h < owned.size(); ++h) {
+                     t.v[at(l)][h] = blend(0.5, t.raw_v[0][h], 1, owned[h]);
+                   }
+                 }});
+}
+
 void add_compositions(const ModelConfig& base, std::vector<Definition>& out) {
-  const Axes axes = axes_with_cla2();
-  ModelConfig cla2 = base;
-  cla2.wiring.push_back(configure_wiring(base, "test-cla2", {}, axes.wirings));
+  const ModelConfig cla2 = with_wiring(base, "cla");
   out.push_back({"cla2", cla2, shared_keys_and_values({0, 0, 2, 2})});
   // The follower reads the value that its owner has blended.
   out.push_back(
@@ -123,12 +223,6 @@ void add_compositions(const ModelConfig& base, std::vector<Definition>& out) {
 
 }  // namespace
 
-Axes axes_with_cla2() {
-  Axes axes;
-  axes.wirings.add({"test-cla2", "2405.12981", "pairs of layers share keys and values", {}, cla2});
-  return axes;
-}
-
 Rows blend(double a, const Rows& x, double b, const Rows& y) {
   Rows out(x.size());
   for (size_t i = 0; i < x.size(); ++i) out[i] = a * x[i] + b * y[i];
@@ -139,9 +233,13 @@ std::vector<Definition> all_definitions() {
   std::vector<Definition> out;
   for (const int64_t kv_heads : {4, 2}) {
     const ModelConfig base = plain_config(kv_heads);
-    std::vector<Definition> some = {{"plain", base, {}}};
+    std::vector<Definition> some = {{"plain", base, Loops()}};
     add_value_wirings(base, some);
     add_skipping(base, some);
+    add_ablations(base, some);
+    add_neutreno(base, some);
+    add_sharing(base, some);
+    add_followers(base, some);
     add_compositions(base, some);
     for (Definition& d : some) {
       d.name += kv_heads == 4 ? "_mha" : "_gqa";

@@ -8,7 +8,11 @@
   X(value_residual)     \
   X(shared_value)       \
   X(skip_kv)            \
-  X(skipv1)
+  X(skipv1)             \
+  X(cla)                \
+  X(yoco)               \
+  X(dense)              \
+  X(neutreno)
 
 namespace weft::wirings {
 
