@@ -128,6 +128,8 @@ TEST(WiringArguments, AreChecked) {
   knob("skip-kv", {{"heads", int64_t{5}}}, {"skip-kv.heads", "at most model.heads = 4", "5"});
   knob("skip-kv", {{"heads", int64_t{3}}}, {"skip-kv.heads", "a multiple of 2", "3"}, 2);
   knob("skip-kv", {{"source", "row"}}, {"skip-kv.source", "raw, final"});
+  knob("skip-kv", {{"distance", int64_t{2}}, {"layers", std::vector<int64_t>{1}}},
+       {"skip-kv.layers", "distance = 2 to 3", "1"});
   knob("skipv1", {{"fraction", 0.3}}, {"skipv1.fraction", "whole number of the 4"});
   knob("skipv1", {}, {"skipv1.fraction", "whole number of the 1"}, 1);
   knob("skipv1", {{"fraction", 1.5}}, {"skipv1.fraction", "at most 1"});

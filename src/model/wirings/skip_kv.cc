@@ -43,13 +43,33 @@ int kv_heads_of(const ModelConfig& config, int layer, int64_t heads) {
   return static_cast<int>(heads / group);
 }
 
+// The layers whose heads skip: those listed, or all that have a layer so far below.
+std::vector<int> readers(const ModelConfig& config, const Args& args) {
+  const int64_t distance = args.integer("distance");
+  const auto layers = static_cast<int64_t>(config.layer.size());
+  std::vector<int> list;
+  for (const int64_t l : args.list("layers")) {
+    if (l < distance || l >= layers) {
+      fail(ErrorCode::config, {"model.wiring_args.skip-kv.layers",
+                               "layers from distance = " + std::to_string(distance) + " to " +
+                                   std::to_string(layers - 1),
+                               std::to_string(l), ""});
+    }
+    list.push_back(static_cast<int>(l));
+  }
+  for (int64_t l = distance; args.list("layers").empty() && l < layers; ++l) {
+    list.push_back(static_cast<int>(l));
+  }
+  return list;
+}
+
 Wiring make(const ModelConfig& config, const Args& args) {
   check(config, args);
   const int distance = static_cast<int>(args.integer("distance"));
   const bool raw = args.text("source") == "raw";
-  Wiring w{"skip-kv", {}, {}};
+  Wiring w{"skip-kv"};
   if (distance == 0 || args.integer("heads") == 0) return w;
-  for (int l = distance; l < static_cast<int>(config.layer.size()); ++l) {
+  for (const int l : readers(config, args)) {
     const int all = static_cast<int>(config.layer[static_cast<size_t>(l)].kv_heads);
     const Heads last{all - kv_heads_of(config, l, args.integer("heads")), all};
     if (!args.flag("values_only")) {
@@ -71,6 +91,7 @@ WiringInfo skip_kv() {
        "raw",
        "raw: what that layer projects; final: what it reads itself",
        {"raw", "final"}},
+      {"layers", std::vector<int64_t>{}, "layers that do so (default: all that can)"},
   };
   return {"skip-kv", "2406.11274", "some heads read the keys and values of an earlier layer",
           args,      make,         settle};
