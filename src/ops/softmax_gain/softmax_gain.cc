@@ -50,7 +50,8 @@ Functions functions_ref(DType type) {
 }
 
 const Kernel<Functions (*)(DType)> kKernels[] = {
-    {{"ref", Isa::generic, {DType::f64, DType::f32}}, functions_ref}};
+    {{"ref", Isa::generic, {DType::f64, DType::f32, DType::bf16}},
+     functions_ref}};  // bf16: that of f32
 
 class SoftmaxGain final : public Op {
  public:
