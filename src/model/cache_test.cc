@@ -152,6 +152,26 @@ TEST(CachePlan, ASlotKeepsTheLongestWindowOfItsReaders) {
   EXPECT_EQ(layout.cache.bytes(8, 2, 10), layout.cache.bytes_per_token(8, 2) * 10);
 }
 
+// The source of true cross-layer attention keeps what its readers see.
+TEST(CachePlan, AnotherLayersSetStandsBehindTheOwn) {
+  ModelConfig c = plain({3, 4, 32, 16, 11, 2});
+  for (size_t l = 0; l < 3; ++l) c.layer[l].window = static_cast<int64_t>(8 * (l + 1));
+  const Layout layout = derive_layout(with(c, "cross-layer", {{"source", "previous"}}));
+  EXPECT_EQ(layout.cache.slots.size(), 6u);
+  EXPECT_EQ(layout.cache.k[0].size(), 2u);
+  ASSERT_EQ(layout.cache.v[2].size(), 4u);
+  EXPECT_EQ(layout.key_sets(2), 2);
+  for (const auto* refs : {&layout.cache.k, &layout.cache.v}) {
+    for (size_t h = 0; h < 4; ++h) {
+      const CacheRef ref = (*refs)[2][h];
+      const CacheSlot& slot = layout.cache.slots[static_cast<size_t>(ref.slot)];
+      EXPECT_EQ(slot.layer, h < 2 ? 2 : 1);
+      EXPECT_EQ(slot.heads.at(static_cast<size_t>(ref.head)), static_cast<int>(h % 2));
+      EXPECT_EQ(slot.window, 24) << "of layer 2, which reads both";
+    }
+  }
+}
+
 TEST(CachePlan, AllKeysBeatEveryWindow) {
   ModelConfig c = plain({2, 4, 32, 16, 11});
   c.layer[0].window = 16;

@@ -54,11 +54,12 @@ std::vector<int> slots_of(const std::vector<CacheRef>& refs) {
 
 }  // namespace
 
-double training_flops(const ModelConfig& config, const std::vector<ParameterSpec>& parameters,
-                      int64_t context) {
+double training_flops(const ModelConfig& config, const Layout& layout,
+                      const std::vector<ParameterSpec>& parameters, int64_t context) {
   double flops = 6 * as_double(multiplying(config, parameters));
-  for (const LayerConfig& layer : config.layer) {
-    flops += 12 * as_double(config.q_width()) * mean_visible(layer, context);
+  for (size_t l = 0; l < config.layer.size(); ++l) {
+    flops += 12 * as_double(layout.key_sets(l) * config.q_width()) *
+             mean_visible(config.layer[l], context);
   }
   return flops;
 }
@@ -73,7 +74,7 @@ Explanation explain(const ModelConfig& config, const Layout& layout, int64_t con
     e.parameters += p.shape.numel();
     e.by_group[static_cast<size_t>(p.group)] += p.shape.numel();
   }
-  e.training_flops = training_flops(config, parameters, e.context);
+  e.training_flops = training_flops(config, layout, parameters, e.context);
   e.forward_flops = e.training_flops / 3;
   e.decode_flops = 2 * as_double(multiplying(config, parameters));
   e.weights_read_per_token = weights_read(config, parameters, element);
@@ -81,10 +82,11 @@ Explanation explain(const ModelConfig& config, const Layout& layout, int64_t con
   e.cache_total = layout.cache.bytes(config.head_dim, element, e.context) + e.cache_fixed;
   for (size_t l = 0; l < config.layer.size(); ++l) {
     const LayerConfig& layer = config.layer[l];
-    e.decode_flops += 4 * as_double(config.q_width()) * visible_at(layer, e.context);
+    e.decode_flops +=
+        4 * as_double(layout.key_sets(l) * config.q_width()) * visible_at(layer, e.context);
     // Shared or not, every layer reads its keys and values again.
     if (!axes.mechanisms.find(layer.mechanism).traits.recurrent) {
-      e.cache_read_per_token += 2 * layer.kv_heads * config.head_dim *
+      e.cache_read_per_token += 2 * layout.key_sets(l) * layer.kv_heads * config.head_dim *
                                 static_cast<int64_t>(element) *
                                 static_cast<int64_t>(visible_at(layer, e.context));
     }

@@ -46,11 +46,11 @@ struct Explanation {
 };
 
 /// Model FLOPs per token: 6 for each parameter that multiplies (all but the embedding table; the
-/// output head counts, tied or not), and 6 heads head_dim T a layer for causal attention over
-/// windows of T tokens (forward and backward; a shorter attention window w sees w (1 - w / 2T) keys
-/// on average instead of T / 2).
-double training_flops(const ModelConfig& config, const std::vector<ParameterSpec>& parameters,
-                      int64_t context);
+/// output head counts, tied or not), and 6 heads head_dim T a layer and set of keys for causal
+/// attention over windows of T tokens (forward and backward; a shorter attention window w sees w (1
+/// - w / 2T) keys on average instead of T / 2).
+double training_flops(const ModelConfig& config, const Layout& layout,
+                      const std::vector<ParameterSpec>& parameters, int64_t context);
 
 /// `context`: 0: config.context. `element`: bytes of a cached number.
 Explanation explain(const ModelConfig& config, const Layout& layout, int64_t context = 0,

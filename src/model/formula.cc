@@ -159,9 +159,7 @@ std::string text_of(const Draft& d) {
 
 double first_coefficient(const Layout& layout, const Term& term) {
   if (term.gain < 0) return term.scale;
-  const GainRef& ref = layout.gains[static_cast<size_t>(term.gain)];
-  const double g =
-      layout.gain_tensors[static_cast<size_t>(ref.tensor)].init[static_cast<size_t>(ref.element)];
+  const double g = layout.first_gain(term.gain);
   return term.scale * (term.complement ? 1 - g : g);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <tuple>
 
@@ -149,6 +150,17 @@ TapHead Layout::resolve(Port port, int layer, int head) const {
     return {source.layer, head, source.raw};
   }
   return {layer, head, true};
+}
+
+double Layout::first_gain(int gain) const {
+  const GainRef& ref = gains[static_cast<size_t>(gain)];
+  if (ref.kind == GainKind::gate) return 0.5;
+  const std::vector<double>& init = gain_tensors[static_cast<size_t>(ref.tensor)].init;
+  const double own = init[static_cast<size_t>(ref.element)];
+  if (ref.kind == GainKind::scalar) return own;
+  double sum = 0;
+  for (const double logit : init) sum += std::exp(logit);
+  return gain_tensors[static_cast<size_t>(ref.companion)].init.front() * std::exp(own) / sum;
 }
 
 Layout derive_layout(const ModelConfig& config, const Axes& axes) {

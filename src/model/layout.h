@@ -93,6 +93,8 @@ struct Layout {
   TapHead resolve(Port port, int layer, int head) const;
   /// The mixes written on one tap, by heads.
   std::span<const ResolvedMix> mixes_on(Port port, int layer) const;
+  /// What gain `gain` of the terms is before training (a gate: where its input is 0).
+  double first_gain(int gain) const;
   /// Sets of keys and values that a layer attends to: its own and those of other layers.
   int64_t key_sets(size_t layer) const { return 1 + static_cast<int64_t>(extra_kv[layer].size()); }
 };

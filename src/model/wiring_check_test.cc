@@ -157,6 +157,8 @@ TEST(WiringArguments, AreChecked) {
   knob("cla", owners({0, 2, 2, 2}), {"cla.owners", "0 to 1 for layer 1", "2"});
   knob("cla", owners({0, 0, 1, 3}),
        {"cla.owners", "owns its keys and values for layer 2", "layer 1, which reads", "layer 0"});
+  knob("cross-layer", {{"source", int64_t{4}}}, {"cross-layer.source", "0 to 3", "4"});
+  knob("cross-layer", {{"source", "last"}}, {"cross-layer.source", "first, previous", "last"});
   knob("yoco", {{"fraction", -0.1}}, {"yoco.fraction", "at least 0"});
   knob("yoco", {{"owner", "L"}}, {"yoco.owner", "M, M-1"});
   knob("dense", {{"dilation", int64_t{0}}}, {"dense.dilation", "at least 1", "0"});
@@ -164,6 +166,33 @@ TEST(WiringArguments, AreChecked) {
   knob("value-residual", {{"variant", "learnible"}}, {"variant", "learnable"});
   knob("value-residul", {}, {"model.wiring", "value-residul", "did you mean \"value-residual\""});
   knob("value-residual", {{"lamda", 1.0}}, {"lamda", "did you mean \"lambda\""});
+}
+
+TEST(KeyCheck, OtherLayersKeysAreAttendedOnlyWhereTheyMeanTheSame) {
+  ModelConfig c = with(plain({4, 4, 32, 16, 11}), "cross-layer", {{"source", "previous"}});
+  EXPECT_NO_THROW(derive_layout(c));
+  c.layer[2].position = "none";
+  expect_refused([&] { derive_layout(c); },
+                 {"layer 2, k and v", "a source with no rotation", "layer 1 with rope"});
+  c.layer[2].position = "rope";
+  c.layer[3].mechanism = "stick-breaking";
+  expect_refused([&] { derive_layout(c); },
+                 {"layer 3, k and v", "whatever their order", "stick-breaking"});
+  static const MechanismInfo state = [] {
+    MechanismInfo info{};
+    info.name = "test-state";
+    info.traits.recurrent = true;
+    return info;
+  }();
+  Axes axes;
+  axes.mechanisms.add(state);
+  c.layer[3].mechanism = "test-state";
+  expect_refused([&] { derive_layout(c, axes); },
+                 {"layer 3, k and v", "whatever their order", "test-state", "a state"});
+  c.layer[3].mechanism = "softmax";
+  c.layer[0].mechanism = "test-state";
+  expect_refused([&] { derive_layout(c, axes); },
+                 {"layer 1, k and v", "layer 0 with a recurrent mechanism"});
 }
 
 TEST(KeyCheck, KeysAreSharedOnlyWhereTheyMeanTheSame) {

@@ -35,7 +35,8 @@ TEST_P(Depths, CacheBytesFollowTheirFormulas) {
     };
     const auto l = static_cast<double>(n);
     expect_units(c, 2 * l, "plain");
-    for (const char* wiring : {"value-residual", "neutreno", "dense"}) expect(2 * l, wiring);
+    for (const char* wiring : {"value-residual", "neutreno", "dense", "cross-layer"})
+      expect(2 * l, wiring);
     for (const char* variant : {"constant", "sparse", "learnable", "learnable-plus", "dense",
                                 "gated", "identity-mapping"}) {
       expect(2 * l, "value-residual", {{"variant", variant}});
@@ -163,6 +164,7 @@ TEST(WiringTables, ParametersOfThePublishedShapes) {
       {"value-residual", residual("dense"), {35, 77, 299}},
       {"value-residual", residual("gated"), {28728, 101508, 377200}},
       {"neutreno", {}, {0, 0, 0}},
+      {"cross-layer", {}, {0, 0, 0}},
       {"shared-value", {}, {-1835008, -6488064, -24117248}},
       {"dense", {}, {44, 90, 324}},
       {"dense", dense(2), {24, 48, 168}},

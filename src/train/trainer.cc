@@ -140,7 +140,7 @@ double Trainer::measure_peak(double seconds) {
 }
 
 double Trainer::flops_per_token() const {
-  return training_flops(model_.config, model_.parameters.specs(), time_);
+  return training_flops(model_.config, model_.layout, model_.parameters.specs(), time_);
 }
 
 }  // namespace weft

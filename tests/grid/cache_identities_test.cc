@@ -29,7 +29,7 @@ TEST_P(CacheOf, HoldsTheKeysAndValuesOfTheLoops) {
     const StackRows& want = port == Port::k ? loops.taps().k : loops.taps().v;
     const auto& refs = port == Port::k ? plan.k : plan.v;
     for (size_t l = 0; l < refs.size(); ++l) {
-      for (size_t h = 0; h < refs[l].size(); ++h) {
+      for (size_t h = 0; h < want[l].size(); ++h) {  // further sets are other layers' own
         const double* head = decode.state(static_cast<size_t>(refs[l][h].slot)).as<double>() +
                              refs[l][h].head * context * dim;
         for (int64_t i = 0; i < kTime * dim; ++i) {

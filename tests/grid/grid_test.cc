@@ -198,6 +198,7 @@ const std::map<std::string, std::vector<std::map<std::string, Arg>>> kNeutral = 
     {"yoco", {{{"fraction", 1.0}}}},
     {"dense", {{{"period", int64_t{5}}}}},  // beyond the depth
     {"neutreno", {{{"lambda", 0.0}}}},
+    {"cross-layer", {{{"source", std::string("3")}}}},  // the last layer, which nobody follows
 };
 
 TEST(Neutral, SettingsAreBitwisePlain) {

@@ -146,6 +146,30 @@ TEST(Identities, OneLayerIsThePlainStackWhateverTheWiring) {
   }
 }
 
+// Where all layers have the same keys, a second set of them halves every weight: the derivation of
+// the value residual.
+TEST(Identities, EqualKeysTurnAppendedValuesIntoTheirMean) {
+  Stack plain(plain_config(2));
+  for (int l = 0; l < 3; ++l) {
+    plain.zero(weight_name(l, "self_attn.o_proj"));
+    plain.zero(weight_name(l, "mlp.down_proj"));
+    for (const Text part : {"input_layernorm", "self_attn.k_proj"}) {
+      plain.tie(weight_name(0, part), weight_name(l + 1, part));
+    }
+  }
+  for (const Text source : {"first", "previous"}) {
+    Stack appended(with_wiring(plain.config, "cross-layer", {{"source", source}}), plain);
+    Stack mean(with_wiring(plain.config, "value-residual", {{"source", source}}), plain);
+    EXPECT_LT(difference(appended.logits(), mean.logits()), 1e-13) << source;
+    EXPECT_GT(difference(appended.logits(), plain.logits()), 1e-3) << source;
+    plain.edit(weight_name(3, "self_attn.k_proj"), [](int64_t, double w) { return 1.1 * w; });
+    EXPECT_GT(
+        difference(Stack(appended.config, plain).logits(), Stack(mean.config, plain).logits()),
+        1e-4);
+    plain.edit(weight_name(3, "self_attn.k_proj"), [](int64_t, double w) { return w / 1.1; });
+  }
+}
+
 // Query head h reads kv head h / group: as if the kv heads stood there several times.
 TEST(Identities, GroupedHeadsAreRepeatedHeads) {
   const std::vector<std::function<ModelConfig(const ModelConfig&)>> wirings = {

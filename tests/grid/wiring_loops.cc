@@ -186,6 +186,26 @@ void add_sharing(const ModelConfig& base, std::vector<Definition>& out) {
   yoco("_norm", {{"split_norm", true}}, shared_keys_and_values({0, 1, 2, 2}));
 }
 
+void add_extra_sets(const ModelConfig& base, std::vector<Definition>& out) {
+  const auto reading = [](const std::function<int(int)>& source) -> Rewire {
+    return [=](int l, KeysAndValues& t) {
+      if (source(l) < l) t.extra[at(l)] = {source(l)};
+    };
+  };
+  const auto extra = [&](const std::string& name, const ModelConfig& from, const Given& args,
+                         const Rewire& loops) {
+    out.push_back({"cross_layer_" + name, with_wiring(from, "cross-layer", args), loops});
+  };
+  const Rewire first = reading([](int) { return 0; });
+  extra("first", base, {}, first);
+  extra("previous", base, {{"source", "previous"}}, reading([](int l) { return l - (l > 0); }));
+  extra("second", base, {{"source", int64_t{1}}}, reading([](int) { return 1; }));
+  extra("value_residual", with_wiring(base, "value-residual"), {{"source", "previous"}},
+        both(value_residual(0.5, 0.5), reading([](int l) { return l - (l > 0); })));
+  extra("cla2", with_wiring(base, "cla"), {{"source", "previous"}},
+        both(shared_keys_and_values({0, 0, 2, 2}), reading([](int l) { return l - (l > 0); })));
+}
+
 // A mix that stays where a layer shares: it blends what is shared.
 void add_followers(const ModelConfig& base, std::vector<Definition>& out) {
   ModelConfig c = with_wiring(with_wiring(base, "cla"), "value-residual",
@@ -239,6 +259,7 @@ std::vector<Definition> all_definitions() {
     add_ablations(base, some);
     add_neutreno(base, some);
     add_sharing(base, some);
+    add_extra_sets(base, some);
     add_followers(base, some);
     add_compositions(base, some);
     for (Definition& d : some) {

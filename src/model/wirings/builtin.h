@@ -12,7 +12,8 @@
   X(cla)                \
   X(yoco)               \
   X(dense)              \
-  X(neutreno)
+  X(neutreno)           \
+  X(cross_layer)
 
 namespace weft::wirings {
 
