@@ -153,13 +153,21 @@ TEST_P(Grid, IsCausal) {
   }
 }
 
-// Prefill in chunks and step-by-step decoding against the full forward.
+// Prefill in chunks and step-by-step decoding against the full forward. In f32 the two may differ
+// by 1e-5, or by what the full forward itself loses to rounding where that is more.
 TEST_P(Grid, DecodingEqualsTheFullForward) {
+  Tensor exact;
   for (const DType dtype : {DType::f64, DType::f32}) {
     Parameters p = random_parameters(config(), layout_, dtype);
     Runner full = runner(p, {.mode = Mode::logits, .dtype = dtype});
     full.run(tokens_, kTime);
     const Tensor all = full.logits(kBatch * kTime);
+    double limit = 1e-12;
+    if (dtype == DType::f64) {
+      exact = full.logits(kBatch * kTime);
+    } else {
+      limit = std::max(1e-5, 2 * compare(all.view(), exact.view()).error());
+    }
     for (const int64_t chunk : {1, 3, 7}) {
       Runner step = runner(p, {.mode = Mode::generate, .dtype = dtype, .time = 7});
       for (int64_t past = 0; past < kTime; past += chunk) {
@@ -176,7 +184,7 @@ TEST_P(Grid, DecodingEqualsTheFullForward) {
         }
         step.run(part, time, past);
         const Comparison c = compare(step.logits(kBatch).view(), want.view());
-        EXPECT_LT(c.error(), dtype == DType::f64 ? 1e-12 : 1e-5)
+        EXPECT_LT(c.error(), limit)
             << name_of(dtype) << " chunk " << chunk << " past " << past << " " << c.fault;
       }
       const auto planned = layout_.cache.bytes(config().head_dim, size_of(dtype), config().context);
