@@ -1,5 +1,6 @@
-// The README's tables of what there is are generated from the registries; this test compares them
-// and, with WEFT_UPDATE_README=1 (scripts/readme), writes them.
+// The README's tables of what there is and its pictures are generated from the registries; these
+// tests compare them and, with WEFT_UPDATE_README=1 (scripts/readme), write them.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -7,9 +8,12 @@
 #include <sstream>
 #include <string>
 
+#include "base/error.h"
 #include "io/atomic.h"
-#include "model/axes.h"
+#include "model/builder.h"
+#include "model/config_toml.h"
 #include "model/designs.h"
+#include "model/picture.h"
 
 namespace weft {
 namespace {
@@ -27,6 +31,56 @@ std::string arguments(std::span<const ArgSpec> specs) {
   std::string out;
   for (const ArgSpec& s : specs) {
     out += (out.empty() ? "`" : ", `") + std::string(s.name) + "`";
+  }
+  return out;
+}
+
+// Whether a model of these three can be built and trained. "": no wiring.
+bool works(const Axes& axes, std::string_view mechanism, std::string_view position,
+           std::string_view wiring) {
+  io::Value model;
+  const std::pair<const char*, int64_t> sizes[] = {{"vocab", 16}, {"dim", 32}, {"layers", 4},
+                                                   {"heads", 4},  {"ffn", 48}, {"head_dim", 8},
+                                                   {"context", 8}};
+  for (const auto& [key, size] : sizes) model.at(key).data = size;
+  model.at("mechanism").data = std::string(mechanism);
+  model.at("position").data = std::string(position);
+  if (!wiring.empty()) model.at("wiring").data = std::string(wiring);
+  try {
+    const ModelConfig config = read_model(model, "", axes);
+    BuildOptions options;
+    options.time = 8;
+    build(config, derive_layout(config, axes), options, axes);
+    return true;
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::config) << e.what();
+    return false;
+  }
+}
+
+// Every wiring with every mechanism: the positions that go with both.
+std::string matrix(const Axes& axes) {
+  std::vector<std::string_view> wirings = {""};
+  for (const WiringInfo& w : axes.wirings.all()) wirings.push_back(w.name);
+  std::string head = "| wiring, mechanism |", rule = "|---|";
+  for (const MechanismInfo* m : axes.mechanisms.all()) {
+    head += " `" + std::string(m->name) + "` |";
+    rule += "---|";
+  }
+  std::string out = head + "\n" + rule + "\n";
+  for (const std::string_view wiring : wirings) {
+    out += wiring.empty() ? "| none |" : "| `" + std::string(wiring) + "` |";
+    for (const MechanismInfo* m : axes.mechanisms.all()) {
+      std::string names;
+      size_t n = 0;
+      for (const PositionInfo* p : axes.positions.all()) {
+        if (!works(axes, m->name, p->name, wiring)) continue;
+        names += (names.empty() ? "" : ", ") + std::string(p->name);
+        ++n;
+      }
+      out += n == axes.positions.all().size() ? " all |" : n == 0 ? " – |" : " " + names + " |";
+    }
+    out += "\n";
   }
   return out;
 }
@@ -51,14 +105,31 @@ std::string tables() {
     out << "| wiring | `" << w.name << "` | " << w.summary << " | " << arguments(w.args) << " | "
         << source_link(w.source) << " |\n";
   }
-  return out.str();
+  return out.str() + "\n" + matrix(axes);
+}
+
+std::string text_of(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+// What `weft explain DESIGN --svg` writes.
+TEST(Readme, PicturesAreThoseOfTheProgram) {
+  for (const char* design : {"resformer", "sla"}) {
+    const std::string path = fmt::format("{}/docs/pictures/{}.svg", WEFT_SOURCE_DIR, design);
+    const ModelConfig config = design_config(design);
+    const Layout layout = derive_layout(config);
+    const std::string picture =
+        wiring_picture(config, layout, explain(config, layout, 0, size_of(DType::f32)));
+    if (std::getenv("WEFT_UPDATE_README") != nullptr) io::write_atomic(path, picture);
+    EXPECT_EQ(text_of(path), picture) << "run scripts/readme";
+  }
 }
 
 TEST(Readme, TablesAreThoseOfTheRegistries) {
   const std::string path = std::string(WEFT_SOURCE_DIR) + "/README.md";
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  const std::string readme = text.str();
+  const std::string readme = text_of(path);
   const size_t begin = readme.find(kBegin), end = readme.find(kEnd);
   ASSERT_NE(begin, std::string::npos);
   ASSERT_NE(end, std::string::npos);
