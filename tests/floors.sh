@@ -13,7 +13,7 @@ find src include/weft -name '*.h' -o -name '*.cc' | LC_ALL=C sort | tr '\n' '\0'
   xargs -0 awk '
     BEGIN {
       split("base:0 simd:1 runtime:1 io:1 ops:2 attention:3 program:3 model:4 data:5 train:6 " \
-            "infer:6 api:7 lab:7 cli:8", entries, " ")
+            "infer:6 lab:7 api:8 cli:8", entries, " ")
       for (i in entries) { split(entries[i], pair, ":"); floor[pair[1]] = pair[2] }
     }
     function breach(reason) { printf "%s:%d: %s\n", FILENAME, FNR, reason; ++breaches }

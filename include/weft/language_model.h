@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "weft/exception.h"
+#include "weft/own.h"
 
 namespace weft {
 
@@ -46,21 +47,34 @@ struct ModelNumbers {
   std::int64_t cache_bytes = 0;            ///< of a sequence of `context` tokens
 };
 
+/// One of the checks that every design must pass: gradients, causality, decoding, cache and so on.
+struct CheckReport {
+  std::string name;
+  std::string question;  ///< one line: what must hold
+  bool ok = false;
+  bool skipped = false;  ///< the question does not arise for this model
+  double measured = 0;   ///< an error, or a number of faults
+  double limit = 0;      ///< the most that is right
+  std::string message;   ///< what went wrong, and where
+};
+
 /// A model with its weights and its tokenizer (bytes). Movable. Calls on one object must not
 /// overlap in time; different objects are independent. Every call may throw weft::Exception.
 class LanguageModel {
  public:
   /// A freshly initialised model of a named design ("transformer", "resformer", "stick-breaking",
   /// ...; `weft designs` lists them) at default sizes. `settings` override any key of the
-  /// configuration as the command line does: {"model.dim=128", "model.layers=4"}.
+  /// configuration as the command line does: {"model.dim=128", "model.layers=4"}. `axes`: what the
+  /// program adds to the library; its names are then as good as any in settings and files.
   static LanguageModel make(std::string_view design, const std::vector<std::string>& settings = {},
-                            std::uint64_t seed = 0);
+                            std::uint64_t seed = 0, const own::Axes& axes = own::Axes());
   /// The same from the [model] table of a TOML file.
   static LanguageModel make_from(const std::filesystem::path& config,
                                  const std::vector<std::string>& settings = {},
-                                 std::uint64_t seed = 0);
+                                 std::uint64_t seed = 0, const own::Axes& axes = own::Axes());
   /// A run, checkpoint or model folder.
-  static LanguageModel load(const std::filesystem::path& folder);
+  static LanguageModel load(const std::filesystem::path& folder,
+                            const own::Axes& axes = own::Axes());
 
   LanguageModel(LanguageModel&&) noexcept;
   LanguageModel& operator=(LanguageModel&&) noexcept;
@@ -81,6 +95,10 @@ class LanguageModel {
   ModelNumbers numbers() const;
   /// What it costs and how it is wired, for people.
   std::string explain() const;
+  /// Runs every check on a small model of the same mechanisms, positions and wirings, in seconds.
+  /// `scratch`: an existing folder for the checkpoint of the check of resuming, which is left as
+  /// it was; empty: that one is skipped.
+  std::vector<CheckReport> check(const std::filesystem::path& scratch = {}) const;
 
  private:
   struct Impl;

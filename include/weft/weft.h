@@ -3,3 +3,4 @@
 
 #include "weft/exception.h"
 #include "weft/language_model.h"
+#include "weft/own.h"

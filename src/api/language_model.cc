@@ -2,14 +2,17 @@
 #include "weft/language_model.h"
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
+#include "api/guarded.h"
+#include "api/own_axes.h"
 #include "base/error.h"
 #include "infer/evaluate.h"
 #include "infer/generate.h"
 #include "io/atomic.h"
 #include "io/utf8.h"
+#include "lab/checks/check.h"
+#include "lab/checks/shrink.h"
 #include "model/draw.h"
 #include "model/explain.h"
 #include "train/run_config.h"
@@ -20,37 +23,12 @@ namespace weft {
 struct LanguageModel::Impl {
   Model model;
   std::unique_ptr<Tokenizer> tokenizer;
+  own::Axes own;
+
+  const Axes& axes() const { return own::Access::of(own); }
 };
 
 namespace {
-
-Fault fault_of(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::usage:
-      return Fault::usage;
-    case ErrorCode::config:
-      return Fault::config;
-    case ErrorCode::input:
-      return Fault::input;
-    case ErrorCode::runtime:
-      return Fault::runtime;
-  }
-  return Fault::runtime;
-}
-
-/// Calls f; whatever it throws leaves as an Exception.
-template <class F>
-auto guarded(F&& f) {
-  try {
-    return f();
-  } catch (const Error& error) {
-    throw Exception(fault_of(error.code()), error.what());
-  } catch (const std::bad_alloc&) {
-    throw Exception(Fault::runtime, "[memory] expected enough of it, got none");
-  } catch (const std::exception& error) {
-    throw Exception(Fault::runtime, error.what());
-  }
-}
 
 Runtime runtime_of(int threads) {
   Runtime runtime = Runtime::best();
@@ -61,12 +39,13 @@ Runtime runtime_of(int threads) {
 
 std::pair<Model, std::unique_ptr<Tokenizer>> make_source(const std::string& source,
                                                          const std::vector<std::string>& settings,
-                                                         uint64_t seed) {
+                                                         uint64_t seed, const Axes& axes) {
   std::vector<io::Override> overrides;
   for (const std::string& text : settings) overrides.push_back(io::parse_override(text));
-  const RunConfig config = load_run_config(source, overrides);
+  const RunConfig config = load_run_config(source, overrides, axes);
   check_memory(least_memory(config.model, config.train), usable_memory());
-  return {make_model(config.model, seed), make_tokenizer(config.data.tokenizer)};
+  return {make_model(config.model, seed, DType::f32, WeightCopies::master, axes),
+          make_tokenizer(config.data.tokenizer)};
 }
 
 TrainConfig train_config(const FitOptions& options) {
@@ -98,25 +77,27 @@ LanguageModel& LanguageModel::operator=(LanguageModel&&) noexcept = default;
 LanguageModel::~LanguageModel() = default;
 
 LanguageModel LanguageModel::make(std::string_view design, const std::vector<std::string>& settings,
-                                  std::uint64_t seed) {
+                                  std::uint64_t seed, const own::Axes& axes) {
   return guarded([&] {
-    auto [model, tokenizer] = make_source(std::string(design), settings, seed);
-    return LanguageModel(std::make_unique<Impl>(Impl{std::move(model), std::move(tokenizer)}));
+    auto [model, tokenizer] =
+        make_source(std::string(design), settings, seed, own::Access::of(axes));
+    return LanguageModel(
+        std::make_unique<Impl>(Impl{std::move(model), std::move(tokenizer), axes}));
   });
 }
 
 LanguageModel LanguageModel::make_from(const std::filesystem::path& config,
-                                       const std::vector<std::string>& settings,
-                                       std::uint64_t seed) {
-  return make(config.string(), settings, seed);
+                                       const std::vector<std::string>& settings, std::uint64_t seed,
+                                       const own::Axes& axes) {
+  return make(config.string(), settings, seed, axes);
 }
 
-LanguageModel LanguageModel::load(const std::filesystem::path& folder) {
+LanguageModel LanguageModel::load(const std::filesystem::path& folder, const own::Axes& axes) {
   return guarded([&] {
     const std::filesystem::path checkpoint = find_checkpoint(folder);
     std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(checkpoint / "tokenizer.json");
-    return LanguageModel(
-        std::make_unique<Impl>(Impl{load_model(checkpoint), std::move(tokenizer)}));
+    return LanguageModel(std::make_unique<Impl>(
+        Impl{load_model(checkpoint, {}, own::Access::of(axes)), std::move(tokenizer), axes}));
   });
 }
 
@@ -138,6 +119,7 @@ double LanguageModel::fit(std::string_view text, const FitOptions& options) {
     Trainer::Options trainer_options;
     trainer_options.train = train_config(options);
     trainer_options.runtime = runtime_of(options.threads);
+    trainer_options.axes = impl_->axes();
     // On a copy, so that a training that fails leaves the model as it was.
     Model trained =
         with_copies(impl_->model, Trainer::weight_copies(trainer_options.train.precision));
@@ -159,7 +141,9 @@ double LanguageModel::loss(std::string_view text) const {
   return guarded([&] {
     const Corpus corpus = Corpus::of_text(text, *impl_->tokenizer);
     const int64_t lengths[] = {impl_->model.config.context};
-    return evaluate(impl_->model, corpus, {0, corpus.size()}, lengths, {}).front().loss;
+    EvaluateOptions options;
+    options.axes = impl_->axes();
+    return evaluate(impl_->model, corpus, {0, corpus.size()}, lengths, options).front().loss;
   });
 }
 
@@ -176,7 +160,11 @@ std::string LanguageModel::generate(std::string_view prompt, const GenerateOptio
     }
     const std::vector<int32_t> ids = impl_->tokenizer->encode(prompt);
     const auto context = std::max<int64_t>(1, static_cast<int64_t>(ids.size()) + options.tokens);
-    Session session(impl_->model, {.context = context, .runtime = runtime_of(options.threads)});
+    SessionOptions session_options;
+    session_options.context = context;
+    session_options.runtime = runtime_of(options.threads);
+    session_options.axes = impl_->axes();
+    Session session(impl_->model, session_options);
     io::Utf8Stream pieces;
     std::string text;
     weft::generate(session, ids, options.tokens, sampler, [&](int32_t token) {
@@ -193,7 +181,8 @@ std::string LanguageModel::generate(std::string_view prompt, const GenerateOptio
 ModelNumbers LanguageModel::numbers() const {
   return guarded([&] {
     const Model& m = impl_->model;
-    const Explanation e = weft::explain(m.config, m.layout, 0, size_of(compute_dtype(m)));
+    const Explanation e =
+        weft::explain(m.config, m.layout, 0, size_of(compute_dtype(m)), impl_->axes());
     return ModelNumbers{.parameters = e.parameters,
                         .vocab = m.config.vocab,
                         .context = m.config.context,
@@ -206,8 +195,23 @@ ModelNumbers LanguageModel::numbers() const {
 std::string LanguageModel::explain() const {
   return guarded([&] {
     const Model& m = impl_->model;
-    return explain_text(m.config, weft::explain(m.config, m.layout, 0, size_of(compute_dtype(m)))) +
+    return explain_text(m.config, weft::explain(m.config, m.layout, 0, size_of(compute_dtype(m)),
+                                                impl_->axes())) +
            "\n" + draw_wiring(m.config, m.layout);
+  });
+}
+
+std::vector<CheckReport> LanguageModel::check(const std::filesystem::path& scratch) const {
+  return guarded([&] {
+    const ModelConfig small = checks::shrink(impl_->model.config, impl_->axes());
+    const checks::Subject subject(small, impl_->axes(), scratch.string());
+    std::vector<CheckReport> reports;
+    for (const checks::Check& check : checks::all()) {
+      const checks::Result r = checks::run(check, subject);
+      reports.push_back({std::string(check.name), std::string(check.question), r.ok, r.skipped,
+                         r.measured, r.limit, r.message});
+    }
+    return reports;
   });
 }
 

@@ -1,6 +1,7 @@
 // What a mechanism is to the rest of the program, and the registry of them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -43,9 +44,11 @@ struct AttentionKernel {
   size_t (*backward_scratch)(const AttentionProblem&, const TileKernel*);
   void (*forward)(const AttentionProblem&, const AttentionRun&, const Runtime&, const TileKernel*);
   void (*backward)(const AttentionProblem&, const AttentionRun&, const Runtime&, const TileKernel*);
-  const TileKernel* tiles;  ///< what a tiled kernel runs (tile.h); null for the reference
+  /// What a tiled kernel runs (tile.h), or a formula that arrives at run time; null for the
+  /// reference.
+  const TileKernel* tiles;
 };
-using AttentionKernelOf = AttentionKernel (*)(DType);
+using AttentionKernelOf = std::function<AttentionKernel(DType)>;
 
 struct MechanismInfo {
   std::string_view name;
@@ -60,7 +63,7 @@ struct MechanismInfo {
   /// none; returns null where these arguments ask for none.
   std::unique_ptr<Op> (*output_op)(const Args& args, int64_t heads, int64_t head_dim) = nullptr;
   /// Streaming mechanisms only: what the kernels are told, and the kernels, fastest first.
-  MechanismSettings (*settings)(const Args& args);
+  std::function<MechanismSettings(const Args& args)> settings;
   std::span<const Kernel<AttentionKernelOf>> kernels;
   /// The op; make_streaming for mechanisms of the streaming family.
   std::unique_ptr<Op> (*make)(const MechanismInfo& info, const AttentionSpec& spec);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "attention/addressing.h"
 #include "attention/mechanism.h"
@@ -11,6 +12,8 @@
 
 namespace weft {
 
+/// M: static templates `weights` and `gradient`; where it can be made from what the kernel runs (a
+/// formula that arrives at run time), members.
 template <class M, class T>
 class Reference {
  public:
@@ -24,22 +27,22 @@ class Reference {
   }
 
   static void forward(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
-                      const TileKernel*) {
+                      const TileKernel* formula) {
     parallel_for(rt, run.batch * p.heads, [&](Int task, int thread) {
-      const Reference at(p, run, task / p.heads);
+      const Reference at(p, run, task / p.heads, formula);
       C* z = reinterpret_cast<C*>(run.scratch) + Int{thread} * forward_elements(p);
       for (Int i = 0; i < run.time; ++i) at.forward_row(task % p.heads, i, z, z + longest_row(p));
     });
   }
 
   static void backward(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
-                       const TileKernel*) {
+                       const TileKernel* formula) {
     C* learned = reinterpret_cast<C*>(run.scratch);           // [batch, heads, value_dim]
     C* sink = learned + p.max_batch * p.heads * p.value_dim;  // [batch, heads, head_dim]
     C* private_begin = learned + parameter_elements(p);
     std::fill(learned, private_begin, C(0));
     parallel_for(rt, run.batch * p.owners, [&](Int task, int thread) {
-      const Reference at(p, run, task / p.owners);
+      const Reference at(p, run, task / p.owners, formula);
       at.backward_owner(task % p.owners, private_begin + Int{thread} * thread_elements(p), learned,
                         sink);
     });
@@ -48,7 +51,16 @@ class Reference {
   }
 
  private:
-  Reference(const AttentionProblem& p, const AttentionRun& run, Int b) : p_(p), run_(run), b_(b) {}
+  Reference(const AttentionProblem& p, const AttentionRun& run, Int b, const TileKernel* formula)
+      : p_(p), run_(run), b_(b), m_(policy(formula)) {}
+
+  static M policy([[maybe_unused]] const TileKernel* formula) {
+    if constexpr (std::is_constructible_v<M, const TileKernel*>) {
+      return M(formula);
+    } else {
+      return M{};
+    }
+  }
 
   /// Scores of one row: those of every set, and that of the sink.
   static Int longest_row(const AttentionProblem& p) {
@@ -114,7 +126,7 @@ class Reference {
     }
     if (has_sink()) *next = sink_score(h, q);
     if (n == 0) return C(1);
-    const C rest = M::weights(p_.settings, z, n, w);
+    const C rest = m_.weights(p_.settings, z, n, w);
     return has_sink() ? w[n - 1] : rest;
   }
 
@@ -178,7 +190,7 @@ class Reference {
     const C d_rem = remainder_gradient(h, i, rem, dx, s);
     value_gradient(h, keys, dx, s);
     if (has_sink()) s.g[n - 1] = d_rem;
-    if (n > 0) M::gradient(p_.settings, s.z, s.w, n, s.g, d_rem, s.dz);
+    if (n > 0) m_.gradient(p_.settings, s.z, s.w, n, s.g, d_rem, s.dz);
     const T* q = fresh_row<T>(run_, p_.q[h], row(i));
     std::fill_n(s.dq, p_.head_dim, C(0));
     key_gradient(h, keys, q, s);
@@ -284,6 +296,7 @@ class Reference {
   const AttentionProblem& p_;
   const AttentionRun& run_;
   const Int b_;
+  const M m_;
 };
 
 }  // namespace weft

@@ -1,9 +1,12 @@
-// weft check: every kernel against its reference, on this machine.
+// weft check: every kernel against its reference, on this machine; with a configuration, the checks
+// of the grid on that.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "attention/attention.h"
+#include "base/error.h"
+#include "cli/check_design.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "io/json.h"
@@ -42,11 +45,25 @@ class CheckVerb final : public Verb {
  public:
   std::string_view name() const override { return "check"; }
   std::string_view summary() const override {
-    return "Hold every kernel against its float64 reference on this machine";
+    return "Hold every kernel against its float64 reference, or a design against what must be true "
+           "of it";
   }
-  void declare(Flags&) override {}
+  void declare(Flags& flags) override {
+    flags.text("CONFIG", what_, "a TOML file or a design; none: the kernels of this machine");
+    flags.repeated("--set", settings_, "key=value, overrides the configuration");
+  }
 
   int run(const Invocation& invocation) override {
+    if (!what_.empty()) return check_design(invocation, what_, settings_);
+    if (!settings_.empty()) {
+      fail(ErrorCode::usage, {"weft check: --set", "a configuration or a design to override",
+                              "none", "weft check transformer --set ..."});
+    }
+    return check_kernels(invocation);
+  }
+
+ private:
+  static int check_kernels(const Invocation& invocation) {
     std::vector<KernelRow> rows;
     const auto add = [&](const std::vector<KernelRow>& more) {
       rows.insert(rows.end(), more.begin(), more.end());
@@ -64,8 +81,6 @@ class CheckVerb final : public Verb {
     }
     return failed == 0 ? 0 : 1;
   }
-
- private:
   static void print(const Console& console, const std::vector<KernelRow>& rows, int failed) {
     Table table({"op", "<kernel", "<type", "forward / limit", "backward / limit", "<result"});
     for (const KernelRow& r : rows) {
@@ -78,6 +93,9 @@ class CheckVerb final : public Verb {
                                          : fmt::format("{} kernels FAILED", failed),
                              has_bf16_dot() ? "" : "; no bf16 dot product, f32 stands in for it"));
   }
+
+  std::string what_;
+  std::vector<std::string> settings_;
 };
 
 }  // namespace

@@ -39,7 +39,8 @@ class LengthRun {
                       .dtype = compute_dtype(model),
                       .batch = batch_,
                       .time = length,
-                      .runtime = options.runtime})),
+                      .runtime = options.runtime},
+                     options.axes)),
         tokens_(static_cast<size_t>(batch_ * length)),
         labels_(tokens_.size()) {
     Bindings bindings;

@@ -27,6 +27,7 @@ struct EvaluateOptions {
   Runtime runtime = Runtime::best();
   /// Called once everything is checked, before the work.
   std::function<void()> on_start = {};
+  Axes axes = {};  ///< the model's, where a program has added to them
   /// Called after every batch with the share of all lengths that is done, in (0, 1].
   std::function<void(double)> on_progress = {};
 };

@@ -32,7 +32,8 @@ BuiltProgram build_decoder(const Model& model, const SessionOptions& options) {
                 .batch = options.batch,
                 .time = options.chunk,
                 .context = options.context,
-                .runtime = options.runtime});
+                .runtime = options.runtime},
+               options.axes);
 }
 
 }  // namespace

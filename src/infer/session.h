@@ -16,6 +16,7 @@ struct SessionOptions {
   int64_t context = 0;  ///< most tokens of a sequence; 0: the model's context
   int64_t chunk = 256;  ///< most tokens of a sequence in one execution; longer feeds are cut
   Runtime runtime = Runtime::best();
+  Axes axes = {};  ///< the model's, where a program has added to them
 };
 
 /// One or several sequences of equal length on their way through a model. It computes and caches in

@@ -6,7 +6,8 @@
 #include "base/compare.h"
 #include "grid/stack.h"
 #include "grid/wiring_loops.h"
-#include "infer/session.h"
+#include "io/testing.h"
+#include "lab/checks/check.h"
 
 namespace weft::grid {
 namespace {
@@ -17,11 +18,11 @@ INSTANTIATE_TEST_SUITE_P(Wirings, CacheOf, testing::ValuesIn(all_definitions()),
 
 // Every slot holds what the mixer reads: mixed values, turned keys, layer 0's own.
 TEST_P(CacheOf, HoldsTheKeysAndValuesOfTheLoops) {
-  Stack stack(GetParam().config);
+  Stack stack(GetParam().config, DType::f64, axes_with_cla2());
   Runner decode = stack.runner(Mode::generate);
   const std::vector<int32_t> tokens = stack.tokens();
   decode.run(tokens, kTime);
-  PlainModel loops(stack.config, stack.weights, GetParam().loops);
+  PlainModel loops(stack.config, stack.weights, GetParam().rewire);
   loops.logits(std::span(tokens).first(kTime));
   const int64_t dim = stack.config.head_dim, context = stack.config.context;
   const CachePlan& plan = stack.layout.cache;
@@ -29,7 +30,7 @@ TEST_P(CacheOf, HoldsTheKeysAndValuesOfTheLoops) {
     const StackRows& want = port == Port::k ? loops.taps().k : loops.taps().v;
     const auto& refs = port == Port::k ? plan.k : plan.v;
     for (size_t l = 0; l < refs.size(); ++l) {
-      for (size_t h = 0; h < want[l].size(); ++h) {  // further sets are other layers' own
+      for (size_t h = 0; h < refs[l].size(); ++h) {
         const double* head = decode.state(static_cast<size_t>(refs[l][h].slot)).as<double>() +
                              refs[l][h].head * context * dim;
         for (int64_t i = 0; i < kTime * dim; ++i) {
@@ -41,76 +42,24 @@ TEST_P(CacheOf, HoldsTheKeysAndValuesOfTheLoops) {
   }
 }
 
-class SessionOf : public testing::TestWithParam<Definition> {};
-INSTANTIATE_TEST_SUITE_P(Wirings, SessionOf, testing::ValuesIn(all_definitions()),
-                         [](const auto& d) { return d.param.name; });
-
-// A slot has one length whoever reads it: going back is going back once.
-TEST_P(SessionOf, RollsBackOnceForAllReaders) {
-  const ModelConfig& config = GetParam().config;
-  const Layout layout = derive_layout(config);
-  const Model model{config, layout, random_parameters(config, layout, DType::f32)};
-  const std::vector<int32_t> text = random_tokens(config, 14, "text");
-  const auto logits = [](const Session& s) {
-    std::vector<double> out(static_cast<size_t>(s.vocab()));
-    s.logits(0, out);
-    return out;
-  };
-  const auto part = [&](size_t first, size_t last) {
-    return std::span(text).subspan(first, last - first);
-  };
-  const Runtime runtime{1, best_isa(), {}};
-  Session session(model, {.context = 14, .runtime = runtime});
-  session.feed(part(0, 4));
-  for (const size_t guesses : {3, 1, 5}) {  // guessed, rejected
-    session.feed(part(9, 9 + guesses));
-    session.truncate(4);
-    EXPECT_EQ(session.length(), 4);
-  }
-  Session straight(model, {.context = 14, .runtime = runtime});
-  straight.feed(part(0, 4));
-  for (size_t t = 4; t < 14; ++t) {
-    session.feed(part(t, t + 1));
-    straight.feed(part(t, t + 1));
-    ASSERT_EQ(logits(session), logits(straight)) << "token " << t;
-  }
+// Registered wirings are checked by the grid; those of the test are not registered.
+std::vector<Definition> shared_pairs() {
+  std::vector<Definition> all = all_definitions();
+  std::erase_if(all, [](const Definition& d) { return !d.name.starts_with("cla2"); });
+  return all;
 }
 
-// Documents that share a row are strangers, across layers too: the second one reads as if it stood
-// alone, and no value of the first leaks into it through a shared or mixed one.
-TEST_P(CacheOf, PackedDocumentsDoNotLeakThroughLayers) {
-  Stack stack(GetParam().config);
-  constexpr int64_t kFirst = 4, kSecond = kTime - kFirst;
-  std::vector<int32_t> tokens = stack.tokens(), first_key, alone;
-  for (int64_t b = 0; b < kBatch; ++b) {
-    for (int64_t t = 0; t < kTime; ++t) {
-      first_key.push_back(t < kFirst ? 0 : static_cast<int32_t>(kFirst));
-      if (t >= kFirst) alone.push_back(tokens[static_cast<size_t>(b * kTime + t)]);
-    }
+class SharedPairs : public testing::TestWithParam<Definition> {};
+INSTANTIATE_TEST_SUITE_P(Wirings, SharedPairs, testing::ValuesIn(shared_pairs()),
+                         [](const auto& d) { return d.param.name; });
+
+TEST_P(SharedPairs, PassEveryCheck) {
+  const io::ScratchFolder scratch;
+  const checks::Subject subject(GetParam().config, axes_with_cla2(), scratch.path().string());
+  for (const checks::Check& check : checks::all()) {
+    const checks::Result result = checks::run(check, subject);
+    EXPECT_TRUE(result.ok) << check.name << ": " << result.message;
   }
-  Runner logits = stack.runner(Mode::logits);
-  logits.run(alone, kSecond);
-  const Tensor want = logits.logits(kBatch * kSecond);
-  const auto second = [&] {  // of every sequence
-    logits.run(tokens, kTime, 0, first_key.data());
-    const Tensor all = logits.logits(kBatch * kTime);
-    Tensor out(DType::f64, want.shape());
-    const int64_t vocab = stack.config.vocab;
-    for (int64_t b = 0; b < kBatch; ++b) {
-      std::copy_n(all.as<double>() + (b * kTime + kFirst) * vocab, kSecond * vocab,
-                  out.as<double>() + b * kSecond * vocab);
-    }
-    return out;
-  };
-  const Tensor got = second();
-  EXPECT_LT(difference(got, want), 1e-12);
-  for (int64_t b = 0; b < kBatch; ++b) {
-    for (int64_t t = 0; t < kFirst; ++t) {
-      int32_t& id = tokens[static_cast<size_t>(b * kTime + t)];
-      id = (id + 5) % 13;
-    }
-  }
-  EXPECT_TRUE(same_bits(second().view(), got.view()));
 }
 
 TEST(CacheIdentities, ProjectionsThatNobodyReadsDoNotExist) {
@@ -127,24 +76,23 @@ TEST(CacheIdentities, ProjectionsThatNobodyReadsDoNotExist) {
 }
 
 TEST(CacheIdentities, TheOrderOfTheWiringsChangesNothing) {
-  std::vector<ModelConfig> configs;
+  const Axes axes = axes_with_cla2();
+  int pairs = 0;
   for (const Definition& d : all_definitions()) {
-    if (d.config.wiring.size() >= 2) configs.push_back(d.config);
-  }
-  EXPECT_GE(configs.size(), 12u);
-  const ModelConfig cla = with_wiring(plain_config(2), "cla");
-  for (const std::string variant : {"learnable", "learnable-plus", "dense", "gated"}) {
-    configs.push_back(with_wiring(cla, "value-residual", {{"variant", variant}}));
-    configs.push_back(configs.back());
-    configs.back().composition = kBlendFollower;
-  }
-  configs.push_back(with_wiring(with_wiring(cla, "dense"), "neutreno"));
-  for (const ModelConfig& config : configs) {
-    SCOPED_TRACE(config.wiring[0].name + " " + config.wiring[1].name);
-    ModelConfig reversed = config;
+    if (d.config.wiring.size() < 2) continue;
+    SCOPED_TRACE(d.name);
+    ModelConfig reversed = d.config;
     std::reverse(reversed.wiring.begin(), reversed.wiring.end());
-    expect_same_bits(config, reversed);
+    expect_same_bits(d.config, reversed, axes);
+    ++pairs;
   }
+  EXPECT_GE(pairs, 8);
+  ModelConfig gains =
+      with_wiring(plain_config(2), "value-residual", {{"variant", std::string("learnable")}});
+  gains.wiring.push_back(configure_wiring(gains, "test-cla2", {}, axes.wirings));
+  ModelConfig reversed = gains;
+  std::reverse(reversed.wiring.begin(), reversed.wiring.end());
+  expect_same_bits(gains, reversed, axes);
 }
 
 }  // namespace

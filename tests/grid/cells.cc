@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <map>
+#include <optional>
 
 #include "attention/mechanism.h"
 #include "attention/positions/position.h"
@@ -53,10 +54,26 @@ ModelConfig with_wiring(ModelConfig config, const std::string& name,
 
 namespace {
 
+constexpr int64_t kLayers = 4;
+
 struct Variant {
   std::string label;  // "" for the defaults
   std::map<std::string, Arg> args;
 };
+
+// A value that is not the default, for arguments that are numbers or lists of layers.
+std::optional<Arg> another_value(const ArgSpec& spec) {
+  if (const auto* n = std::get_if<int64_t>(&spec.fallback)) {
+    const int64_t next = *n + 1;
+    if (static_cast<double>(next) <= spec.most) return next;
+  }
+  if (const auto* x = std::get_if<double>(&spec.fallback)) {
+    const double half = *x == 0 ? 0.5 : *x / 2;
+    if (half >= spec.least && half <= spec.most) return half;
+  }
+  if (std::holds_alternative<std::vector<int64_t>>(spec.fallback)) return std::vector<int64_t>{2};
+  return {};
+}
 
 // The defaults, and every other choice of one argument at a time.
 std::vector<Variant> variants(std::span<const ArgSpec> specs) {
@@ -70,6 +87,9 @@ std::vector<Variant> variants(std::span<const ArgSpec> specs) {
       if (s.fallback == Arg(std::string(choice))) continue;
       out.push_back({name + "_" + std::string(choice), {{name, std::string(choice)}}});
     }
+    if (const std::optional<Arg> value = another_value(s)) {
+      out.push_back({name + "_" + to_string(*value), {{name, *value}}});
+    }
   }
   return out;
 }
@@ -81,7 +101,7 @@ std::string clean(std::string name) {
   return name;
 }
 
-std::string join(std::initializer_list<std::string> parts) {
+std::string join(const std::vector<std::string>& parts) {
   std::string out;
   for (const std::string& p : parts) {
     if (!p.empty()) out += (out.empty() ? "" : "__") + p;
@@ -89,93 +109,160 @@ std::string join(std::initializer_list<std::string> parts) {
   return clean(out);
 }
 
-bool works(const ModelConfig& config) {
-  try {
-    derive_layout(config);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
+// A wiring of the registry with some arguments; no name: the plain stack.
 struct WiringChoice {
-  std::string label;
-  ModelConfig config;
+  std::string label, name;
+  std::map<std::string, Arg> args;
 };
 
-std::vector<WiringChoice> wiring_choices(const ModelConfig& base) {
-  std::vector<WiringChoice> out = {{"plain", base}};
+std::vector<WiringChoice> wirings(bool with_variants) {
+  std::vector<WiringChoice> out = {{"plain", "", {}}};
   const WiringRegistry registry;
   for (const WiringInfo& w : registry.all()) {
+    const std::string name(w.name);
     for (const Variant& v : variants(w.args)) {
-      const std::string name(w.name);
-      out.push_back(
-          {name + (v.label.empty() ? "" : "_" + v.label), with_wiring(base, name, v.args)});
+      if (v.label.empty() || with_variants) {
+        out.push_back({name + (v.label.empty() ? "" : "__" + v.label), name, v.args});
+      }
     }
   }
   return out;
 }
 
-void add_products(std::vector<Cell>& cells) {
-  size_t turn = 0;
-  const MechanismRegistry mechanisms;
-  const PositionRegistry positions;
-  for (const MechanismInfo* m : mechanisms.all()) {
+class Collector {
+ public:
+  /// Adds the model with these wirings, or the reason why there is no such model.
+  void add(const std::string& name, ModelConfig config, const std::vector<WiringChoice>& wired) {
+    try {
+      for (const WiringChoice& w : wired) {
+        if (!w.name.empty()) config = with_wiring(config, w.name, w.args);
+      }
+      derive_layout(config);
+      out_.cells.push_back({name, config});
+    } catch (const Error& error) {
+      out_.rejections.push_back({name, error.what()});
+    }
+  }
+  Enumeration take() { return std::move(out_); }
+
+ private:
+  Enumeration out_;
+};
+
+struct MechanismChoice {
+  std::string label, name;
+  std::map<std::string, Arg> args;
+  bool is_default = true;
+};
+
+std::vector<MechanismChoice> mechanisms() {
+  std::vector<MechanismChoice> out;
+  const MechanismRegistry registry;
+  for (const MechanismInfo* m : registry.all()) {
     for (const Variant& v : variants(m->args)) {
-      for (const PositionInfo* p : positions.all()) {
+      const std::string name(m->name);
+      out.push_back(
+          {name + (v.label.empty() ? "" : "__" + v.label), name, v.args, v.label.empty()});
+    }
+  }
+  return out;
+}
+
+ModelConfig with(ModelConfig config, const MechanismChoice& m) {
+  return with_mechanism(std::move(config), m.name, m.args);
+}
+
+// Every mechanism and its variants x every position x every wiring and its variants; of two
+// variants at once, one cell says no more than two.
+void add_products(Collector& to) {
+  size_t turn = 0;
+  const PositionRegistry positions;
+  for (const MechanismChoice& m : mechanisms()) {
+    for (const PositionInfo* p : positions.all()) {
+      for (const WiringChoice& w : wirings(m.is_default)) {
         const int64_t kv_heads = turn++ % 2 == 0 ? 4 : 2;
-        ModelConfig base = with_mechanism(plain_config(kv_heads), std::string(m->name), v.args);
-        base = with_position(base, std::string(p->name));
-        for (const WiringChoice& w : wiring_choices(base)) {
-          cells.push_back({join({std::string(m->name), v.label, std::string(p->name), w.label,
-                                 kv_heads == 4 ? "mha" : "gqa"}),
-                           w.config});
-        }
+        to.add(join({m.label, std::string(p->name), w.label, kv_heads == 4 ? "mha" : "gqa"}),
+               with_position(with(plain_config(kv_heads), m), std::string(p->name)), {w});
       }
     }
   }
 }
 
-void add_compositions(std::vector<Cell>& cells) {
-  const WiringRegistry registry;
-  for (size_t i = 0; i < registry.all().size(); ++i) {
+// Pairs of wirings under softmax and stick-breaking, triples under softmax.
+void add_compositions(Collector& to) {
+  std::vector<WiringChoice> all = wirings(false);
+  all.erase(all.begin());  // the plain stack
+  const ModelConfig base = plain_config(2);
+  const ModelConfig ordered = with_position(with_mechanism(base, "stick-breaking"), "none");
+  for (size_t i = 0; i < all.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
-      const std::string a(registry.all()[i].name), b(registry.all()[j].name);
-      const ModelConfig c = with_wiring(with_wiring(plain_config(2), a), b);
-      if (works(c)) cells.push_back({join({"pair", a, b}), c});
+      to.add(join({"pair", all[i].label, all[j].label}), base, {all[i], all[j]});
+      to.add(join({"stick_pair", all[i].label, all[j].label}), ordered, {all[i], all[j]});
+      for (size_t k = 0; k < j; ++k) {
+        to.add(join({"triple", all[i].label, all[j].label, all[k].label}), base,
+               {all[i], all[j], all[k]});
+      }
     }
   }
 }
 
-void add_layer_overrides(std::vector<Cell>& cells) {
-  for (const WiringChoice& w : wiring_choices(plain_config())) {
-    ModelConfig window = w.config;
-    for (LayerConfig& l : window.layer) l.window = 3;
-    cells.push_back({join({"window3", w.label}), window});
-    ModelConfig mixed = w.config;
-    mixed.layer[1].window = 2;
-    mixed.layer[3].window = 5;
-    cells.push_back({join({"windows_differ", w.label}), mixed});
+void add_windows(Collector& to) {
+  for (const WiringChoice& w : wirings(true)) {
+    ModelConfig same = plain_config(), differ = plain_config();
+    for (LayerConfig& l : same.layer) l.window = 3;
+    differ.layer[1].window = 2;
+    differ.layer[3].window = 5;
+    to.add(join({"window3", w.label}), same, {w});
+    to.add(join({"windows_differ", w.label}), differ, {w});
   }
-  ModelConfig stick = with_mechanism(plain_config(2), "stick-breaking");
-  for (LayerConfig& l : stick.layer) l.window = 4;
-  cells.push_back({"stick_window4", stick});
-  ModelConfig layers = plain_config();
-  layers.layer[1] =
+  for (const MechanismChoice& m : mechanisms()) {
+    ModelConfig window = with(plain_config(2), m);
+    for (LayerConfig& l : window.layer) l.window = 4;
+    to.add(join({"window4", m.label}), window, {});
+  }
+}
+
+// Layers that differ, one key/value head, odd and small numbers of layers.
+void add_shapes(Collector& to) {
+  const std::vector<WiringChoice> defaults = wirings(false);
+  ModelConfig differ = plain_config();
+  differ.layer[1] =
       with_position(with_mechanism(plain_config(1), "stick-breaking"), "none").layer[1];
-  layers.layer[2] = with_position(plain_config(2), "alibi").layer[2];
-  cells.push_back({"layers_differ", layers});
+  differ.layer[2] = with_position(plain_config(2), "alibi").layer[2];
+  for (const WiringChoice& w : defaults) {
+    to.add(join({"layers_differ", w.label}), differ, {w});
+    to.add(join({"mqa", w.label}), plain_config(1), {w});
+    to.add(join({"stick_mqa", w.label}),
+           with_position(with_mechanism(plain_config(1), "stick-breaking"), "none"), {w});
+    for (const int64_t layers : {1, 2, 5}) {
+      ModelConfig c = plain_config(2);
+      c.layers = layers;
+      c.layer.resize(static_cast<size_t>(layers), c.layer[0]);
+      to.add(join({"layers" + std::to_string(layers), w.label}), c, {w});
+    }
+  }
+  // Every other layer of another mechanism: mixed and aliased keys and values meet all of them.
+  for (const MechanismChoice& m : mechanisms()) {
+    if (!m.is_default || m.name == "softmax") continue;
+    ModelConfig hybrid = with_position(plain_config(2), "none");
+    for (size_t l = 1; l < kLayers; l += 2) hybrid.layer[l] = with(hybrid, m).layer[l];
+    for (const WiringChoice& w : defaults) to.add(join({"hybrid", m.label, w.label}), hybrid, {w});
+  }
 }
 
 }  // namespace
 
+Enumeration enumerate() {
+  Collector to;
+  add_products(to);
+  add_compositions(to);
+  add_windows(to);
+  add_shapes(to);
+  return to.take();
+}
+
 std::vector<Cell> all_cells() {
-  std::vector<Cell> cells;
-  add_products(cells);
-  add_compositions(cells);
-  add_layer_overrides(cells);
-  std::erase_if(cells, [](const Cell& c) { return !works(c.config); });
-  return cells;
+  return enumerate().cells;
 }
 
 }  // namespace weft::grid

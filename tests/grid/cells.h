@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/checks/runner.h"
 #include "model/config.h"
 
 namespace weft::grid {
@@ -18,10 +19,12 @@ inline void PrintTo(const Cell& cell, std::ostream* out) {
   *out << cell.name;
 }
 
-/// Sizes of every cell: batch 2, 9 tokens, 4 layers of 4 heads of 4 channels.
-inline constexpr int64_t kBatch = 2, kTime = 9;
+using checks::kBatch;
+using checks::kTime;
+using checks::random_tokens;
+using checks::Runner;
 
-/// A plain model: no wiring, softmax, rope.
+/// A plain model of 4 layers of 4 heads of 4 channels: no wiring, softmax, rope.
 ModelConfig plain_config(int64_t kv_heads = 4);
 /// The configuration with this mechanism / position in every layer, or these wirings.
 ModelConfig with_mechanism(ModelConfig config, const std::string& name,
@@ -30,9 +33,22 @@ ModelConfig with_position(ModelConfig config, const std::string& name);
 ModelConfig with_wiring(ModelConfig config, const std::string& name,
                         const std::map<std::string, Arg>& args = {});
 
-/// Every mechanism variant x position x wiring variant, with full and grouped heads in turn; wiring
-/// pairs that compose; windows; layers that differ. Variants change one argument at a time through
-/// all its choices, as declared in the registries: what is registered cannot escape.
+/// A combination that no model can have, and what the program says to it.
+struct Rejection {
+  std::string name;
+  std::string reason;
+};
+
+struct Enumeration {
+  std::vector<Cell> cells;
+  std::vector<Rejection> rejections;
+};
+
+/// Every mechanism x position x wiring with full and grouped heads in turn; wirings in pairs and
+/// triples; windows; layers that differ; few layers and few heads. Variants change one argument at
+/// a time, as declared in the registries: what is registered cannot escape.
+Enumeration enumerate();
+/// Of those the ones that are accepted.
 std::vector<Cell> all_cells();
 
 }  // namespace weft::grid

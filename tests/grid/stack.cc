@@ -11,7 +11,7 @@ Stack::Stack(const ModelConfig& model, DType type, const Axes& known)
       config(model),
       layout(derive_layout(model, axes)),
       dtype(type),
-      weights(random_parameters(model, layout, type, axes)) {}
+      weights(checks::random_parameters(model, layout, type, axes)) {}
 
 Stack::Stack(const ModelConfig& model, const Stack& from, const Axes& known)
     : Stack(model, from.dtype, known) {

@@ -11,7 +11,7 @@
 
 #include "grid/cells.h"
 #include "grid/plain_model.h"
-#include "grid/runner.h"
+#include "lab/checks/runner.h"
 
 namespace weft::grid {
 

@@ -2,6 +2,7 @@
 // that down; nothing is registered behind anybody's back.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -21,10 +22,13 @@ struct WiringInfo {
   std::span<const ArgSpec> args;
   /// The mixes for a configuration whose per-layer entries are filled in. Throws Error(config) at
   /// an argument that does not fit the model.
-  Wiring (*make)(const ModelConfig&, const Args&);
+  std::function<Wiring(const ModelConfig&, const Args&)> make;
   /// Values of the arguments that were not given and whose default depends on the model or on other
   /// arguments; null where there are none.
-  std::map<std::string, Arg> (*settle)(const ModelConfig&, const Args&) = nullptr;
+  std::function<std::map<std::string, Arg>(const ModelConfig&, const Args&)> settle = nullptr;
+  /// Arguments under which the wiring changes nothing, bit for bit: every such setting that there
+  /// is. The checks of a design (lab/checks) hold it to that. Null where there is none.
+  std::function<std::vector<std::map<std::string, Arg>>(const ModelConfig&)> neutral = nullptr;
 };
 
 /// The wirings that a program knows: those of the library, and what it adds itself.

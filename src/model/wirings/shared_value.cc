@@ -28,6 +28,12 @@ Wiring make(const ModelConfig& config, const Args& args) {
   return w;
 }
 
+std::vector<std::map<std::string, Arg>> neutral(const ModelConfig& config) {
+  std::vector<int64_t> all;
+  for (int64_t l = 1; l < static_cast<int64_t>(config.layer.size()); ++l) all.push_back(l);
+  return {{{"anchors", all}}};
+}
+
 }  // namespace
 
 WiringInfo shared_value() {
@@ -35,7 +41,8 @@ WiringInfo shared_value() {
       {"anchors", std::vector<int64_t>{},
        "further layers that compute a value, shared from there on"},
   };
-  return {"shared-value", "2410.17897", "all layers read the first layer's values", args, make};
+  return {"shared-value", "2410.17897", "all layers read the first layer's values", args, make,
+          nullptr,        neutral};
 }
 
 }  // namespace weft::wirings

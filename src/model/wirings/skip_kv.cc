@@ -80,6 +80,10 @@ Wiring make(const ModelConfig& config, const Args& args) {
   return w;
 }
 
+std::vector<std::map<std::string, Arg>> neutral(const ModelConfig&) {
+  return {{{"distance", int64_t{0}}}, {{"heads", int64_t{0}}}};
+}
+
 }  // namespace
 
 WiringInfo skip_kv() {
@@ -94,7 +98,8 @@ WiringInfo skip_kv() {
       {"layers", std::vector<int64_t>{}, "layers that do so (default: all that can)"},
   };
   return {"skip-kv", "2406.11274", "some heads read the keys and values of an earlier layer",
-          args,      make,         settle};
+          args,      make,         settle,
+          neutral};
 }
 
 }  // namespace weft::wirings

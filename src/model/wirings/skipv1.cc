@@ -31,13 +31,18 @@ Wiring make(const ModelConfig& config, const Args& args) {
   return w;
 }
 
+std::vector<std::map<std::string, Arg>> neutral(const ModelConfig&) {
+  return {{{"fraction", 0.0}}};
+}
+
 }  // namespace
 
 WiringInfo skipv1() {
   static const ArgSpec args[] = {
       {"fraction", 0.5, "share of the kv heads that read the first layer's values", {}, 0, 1},
   };
-  return {"skipv1", "2510.16807", "half of the heads read the first layer's values", args, make};
+  return {"skipv1", "2510.16807", "half of the heads read the first layer's values", args, make,
+          nullptr,  neutral};
 }
 
 }  // namespace weft::wirings

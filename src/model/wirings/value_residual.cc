@@ -178,6 +178,10 @@ Wiring make(const ModelConfig& config, const Args& args) {
   return w;
 }
 
+std::vector<std::map<std::string, Arg>> neutral(const ModelConfig&) {
+  return {{{"variant", std::string("constant")}, {"lambda", 0.0}}};
+}
+
 }  // namespace
 
 WiringInfo value_residual() {
@@ -202,8 +206,9 @@ WiringInfo value_residual() {
        "the layer that is mixed in; all: the mean of all layers up to this one",
        {"first", "second", "previous", "all"}},
   };
-  return {kName, "2410.17897", "every later layer adds the first layer's values to its own",
-          args,  make,         settle};
+  return {kName,  "2410.17897", "every later layer adds the first layer's values to its own",
+          args,   make,         settle,
+          neutral};
 }
 
 }  // namespace weft::wirings

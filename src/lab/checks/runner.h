@@ -3,11 +3,13 @@
 
 #include <vector>
 
-#include "grid/cells.h"
 #include "model/builder.h"
 #include "model/layout.h"
 
-namespace weft::grid {
+namespace weft::checks {
+
+/// Sizes of every run: 2 sequences of 9 tokens, so that odd chunks and two documents fit.
+inline constexpr int64_t kBatch = 2, kTime = 9;
 
 /// Random values for every parameter, large enough that nothing is near its neutral setting. A head
 /// has the same weights whichever other heads are projected.
@@ -43,6 +45,7 @@ class Runner {
   /// Gradient of a parameter by its number in the list; an empty tensor where it is not used.
   const Tensor& gradient(int parameter) const { return gradients_[static_cast<size_t>(parameter)]; }
   size_t state_bytes() const;
+  size_t states() const { return states_.size(); }
   /// Cache of a slot of the layout, [batch, heads, capacity, head_dim].
   TensorView state(size_t slot) const { return states_[slot].view(); }
   /// Labels of the loss, [batch, time].
@@ -50,9 +53,10 @@ class Runner {
 
  private:
   int64_t vocab_;
+  size_t slots_;  ///< of the cache; states after them are recurrent
   BuiltProgram built_;
   std::vector<int32_t> tokens_, labels_;
   std::vector<Tensor> gradients_, states_;
 };
 
-}  // namespace weft::grid
+}  // namespace weft::checks

@@ -1,10 +1,11 @@
-#include "grid/runner.h"
+#include "lab/checks/runner.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/random.h"
 
-namespace weft::grid {
+namespace weft::checks {
 
 Parameters random_parameters(const ModelConfig& config, const Layout& layout, DType dtype,
                              const Axes& axes) {
@@ -40,6 +41,7 @@ std::vector<int32_t> random_tokens(const ModelConfig& config, int64_t count, con
 Runner::Runner(const ModelConfig& config, const Layout& layout, Parameters& parameters,
                const RunnerOptions& options)
     : vocab_(config.vocab),
+      slots_(layout.cache.slots.size()),
       built_(build(config, layout,
                    {.mode = options.mode,
                     .dtype = options.dtype,
@@ -72,6 +74,10 @@ void Runner::run(const std::vector<int32_t>& tokens, int64_t time, int64_t past,
   std::copy(tokens.begin(), tokens.end(), tokens_.begin());
   built_.program.poison_arena();
   for (Tensor& g : gradients_) poison(g.data(), g.desc().bytes());
+  // A recurrent sequence starts from nothing.
+  for (size_t s = slots_; past == 0 && s < states_.size(); ++s) {
+    std::memset(states_[s].data(), 0, states_[s].desc().bytes());
+  }
   RunArgs args{.batch = kBatch, .time = time, .past = past};
   args.labels = labels_.data();
   args.first_key = first_key;
@@ -91,4 +97,4 @@ size_t Runner::state_bytes() const {
   return n;
 }
 
-}  // namespace weft::grid
+}  // namespace weft::checks
