@@ -57,6 +57,17 @@ double normalised_sigmoid(std::vector<double>& z) {
   return 0;
 }
 
+/// Linear attention without feature and divisor: scores times 1 + 1/2 + ... by distance.
+double with_momentum(std::vector<double>& z) {
+  double weight = 0, power = 1;
+  for (double& x : z) {
+    weight += power;
+    power *= 0.5;
+    x *= weight;
+  }
+  return 0;
+}
+
 double off_by_one(std::vector<double>& z) {
   double sum = 1;
   for (double& x : z) sum += x = std::exp(x);
@@ -201,6 +212,13 @@ TEST(CliOp, Sigmoid) {
   check({"mechanism=sigmoid", "bias=0.5"}, sigmoid, false, false, DType::f64, 1e-12);
   check({"mechanism=sigmoid", "bias=0.5", "normalise=true"}, normalised_sigmoid, false, false,
         DType::f32, 1e-5);
+}
+
+TEST(CliOp, Linear) {
+  const std::vector<std::string> settings = {"mechanism=linear", "feature=identity",
+                                             "normalise=false", "momentum=0.5"};
+  check(settings, with_momentum, false, false, DType::f64, 1e-12);
+  check(settings, with_momentum, false, false, DType::f32, 1e-5);
 }
 
 TEST(CliOp, SoftmaxOffByOne) {

@@ -64,8 +64,10 @@ class Attention final : public Op {
   }
   void check_spec();
   bool share_columns(size_t head, size_t other) const;
+  void check_recurrent() const;
   void group_owners();
   void check_inputs(std::span<const TensorDesc> in, const PlanContext& context);
+  void check_state(std::span<const TensorDesc> in, const PlanContext& context) const;
   void check_overlap(const std::vector<HeadRef>& a, int64_t dim_a, const std::vector<HeadRef>& b,
                      int64_t dim_b, bool same_list) const;
   std::vector<HeadSource> fresh(const std::vector<HeadRef>& refs, int64_t dim, const char* what,
@@ -117,6 +119,7 @@ void Attention::check_spec() {
   if (s.return_remainder && !settings_.leaves_rest) {
     refuse("a mechanism with a remainder", std::string(info_.name));
   }
+  check_recurrent();
   check_overlap(s.q, s.head_dim, s.k, s.head_dim, false);
   check_overlap(s.q, s.head_dim, s.v, s.value_dim, false);
   check_overlap(s.k, s.head_dim, s.v, s.value_dim, false);
@@ -125,6 +128,19 @@ void Attention::check_spec() {
     for (size_t j = 0; j < i; ++j) {
       if (s.q[i] == s.q[j]) refuse("every query head in columns of its own", "two in the same");
     }
+  }
+}
+
+void Attention::check_recurrent() const {
+  const std::string name(info_.name);
+  if (!info_.traits.recurrent) {
+    if (spec_.state >= 0) refuse("no state under mechanism " + name, "an input for it");
+    return;
+  }
+  if (!spec_.slopes.empty()) refuse("no slopes under mechanism " + name, "slopes");
+  if (spec_.window != 0) refuse("window 0 under mechanism " + name, count(spec_.window));
+  if (!spec_.k_past.empty() || !spec_.v_past.empty()) {
+    refuse("a state instead of a cache under mechanism " + name, "a cache");
   }
 }
 
@@ -255,6 +271,21 @@ void Attention::check_inputs(std::span<const TensorDesc> in, const PlanContext& 
   }
 }
 
+void Attention::check_state(std::span<const TensorDesc> in, const PlanContext& context) const {
+  if (spec_.state < 0) return;
+  const DType exact = type_ == DType::f64 ? DType::f64 : DType::f32;
+  const Shape one = info_.state(spec_.args, spec_.kv_heads, spec_.head_dim, spec_.value_dim);
+  const bool there = spec_.state < static_cast<int>(in.size());
+  const TensorDesc got = there ? in[static_cast<size_t>(spec_.state)] : TensorDesc{};
+  bool fits = there && got.dtype == exact && got.shape.rank() == one.rank() + 1 &&
+              got.shape[0] >= context.batch;
+  for (int i = 0; fits && i < one.rank(); ++i) fits = got.shape[i + 1] == one[i];
+  if (!fits) {
+    refuse("a state of " + std::string(name_of(exact)) + " [batch, then " + one.str() + "]",
+           there ? got.str() : "no such input");
+  }
+}
+
 void Attention::fill_problem(const PlanContext& context) {
   AttentionProblem& p = problem_;
   p.heads = spec_.heads;
@@ -310,6 +341,7 @@ void Attention::fill_plan(std::span<const TensorDesc> in, const PlanContext& con
   for (const auto* past : {&spec_.k_past, &spec_.v_past}) {
     for (const HeadRef& ref : *past) plan.differentiable[static_cast<size_t>(ref.input)] = false;
   }
+  if (spec_.state >= 0) plan.differentiable[static_cast<size_t>(spec_.state)] = false;
   const double keys = spec_.window > 0 ? static_cast<double>(std::min(spec_.window, context.time))
                                        : static_cast<double>(context.time) / 2;
   const double pairs = static_cast<double>(sets_ * rows * spec_.heads) *
@@ -318,6 +350,12 @@ void Attention::fill_plan(std::span<const TensorDesc> in, const PlanContext& con
   plan.forward.flops = 2 * pairs * dims;
   plan.backward.flops =
       pairs * (6 * static_cast<double>(spec_.head_dim) + 4 * static_cast<double>(spec_.value_dim));
+  if (info_.traits.recurrent) {  // a row updates and reads the state, however many keys there were
+    const double work = static_cast<double>(rows * spec_.heads) *
+                        static_cast<double>(spec_.head_dim * spec_.value_dim);
+    plan.forward.flops = 4 * work;
+    plan.backward.flops = 10 * work;
+  }
   const double row_bytes = static_cast<double>(size_of(type_)) * static_cast<double>(rows) * dims *
                            static_cast<double>(spec_.heads + sets_ * spec_.kv_heads);
   plan.forward.bytes = row_bytes;
@@ -329,8 +367,8 @@ OpPlan Attention::plan(std::span<const TensorDesc> in, const PlanContext& contex
       spec_.q.front().input >= static_cast<int>(in.size())) {
     refuse("the input that q refers to", count(in.size()) + " inputs");
   }
-  if (context.training && !spec_.k_past.empty()) {
-    refuse("training without caches (a cache takes no gradient)", "a plan for training with them",
+  if (context.training && (!spec_.k_past.empty() || spec_.state >= 0)) {
+    refuse("training without caches (they take no gradient)", "a plan for training with them",
            "run the whole sequence as fresh keys");
   }
   type_ = in[static_cast<size_t>(spec_.q.front().input)].dtype;
@@ -340,6 +378,7 @@ OpPlan Attention::plan(std::span<const TensorDesc> in, const PlanContext& contex
   kernel_ = kernel.functions(type_);
   plan.kernel = kernel.tag.name;
   check_inputs(in, context);
+  check_state(in, context);
   fill_problem(context);
   fill_plan(in, context, plan);
   return plan;
@@ -359,6 +398,7 @@ AttentionRun Attention::run_of(const Frame& f) const {
     run.visited = static_cast<int32_t*>(f.saved[1]);
   }
   if (f.saved.size() == 3) run.o_rest = f.saved[2];
+  run.state = spec_.state < 0 ? nullptr : f.in[static_cast<size_t>(spec_.state)];
   run.scratch = static_cast<char*>(f.scratch);
   return run;
 }

@@ -29,7 +29,8 @@ namespace weft {
 ///
 /// Caches are [batch, heads, capacity, head_dim] of the activation type and hold position p at
 /// index p % capacity. The op reads what was there before this chunk and never writes
-/// (cache_append.h).
+/// (cache_append.h). A recurrent mechanism has no cache but a state of constant size, which the op
+/// reads and writes in place.
 ///
 /// Sets: k and v may name several sets of keys and values, set after set, the layer's own first. A
 /// query sees the same positions in each, and all that it sees is weighed together (one softmax
@@ -56,6 +57,9 @@ struct AttentionSpec {
   /// value_dim].
   std::vector<int> parameters;
   bool return_remainder = false;
+  /// Recurrent mechanisms: input with the state [batch, MechanismInfo::state...], f32 (f64 with
+  /// f64). Not read where RunArgs::past is 0. -1: none, every run begins at position 0.
+  int state = -1;
 };
 
 /// Shapes of AttentionSpec::parameters under these settings, in order.

@@ -77,6 +77,16 @@ AttentionSpec spec_of(const Layout& l, const MechanismInfo& info, const Args& ar
   return s;
 }
 
+/// Layouts that the mechanism takes.
+std::vector<Layout> layouts_for(const MechanismInfo& info) {
+  std::vector<Layout> all(std::begin(kLayouts), std::end(kLayouts));
+  const bool ordered = info.traits.ordered, recurrent = info.traits.recurrent;
+  std::erase_if(all, [&](const Layout& l) {
+    return (l.sets > 1 && (ordered || recurrent)) || (recurrent && (l.window > 0 || l.alibi));
+  });
+  return all;
+}
+
 test::CheckCase case_of(const Layout& l, const MechanismInfo& info, const Args& args,
                         const std::string& variant) {
   constexpr int64_t kUnread = 3, kSpareRows = 5;
@@ -93,16 +103,24 @@ test::CheckCase case_of(const Layout& l, const MechanismInfo& info, const Args& 
   if (first) c.run.first_key = first->data();
   c.make = [spec, first] { return make_attention(spec); };
   const int64_t rows = c.context.rows();
-  const auto add = [&](int64_t width, bool unread) {
+  // A recurrent mechanism may divide by sums of products of queries and keys, of any sign: those of
+  // mostly positive numbers are not near zero.
+  const bool divides = info.traits.recurrent;
+  const auto add = [&](int64_t width, bool unread, bool positive) {
     c.inputs.push_back({.shape = Shape{rows, width}, .always_add = unread});
+    if (positive) c.inputs.back().scale = 0.5, c.inputs.back().offset = 1;
   };
-  add(l.heads * l.head_dim, false);
-  add(kUnread + l.sets * l.kv_heads * l.head_dim, true);
-  add(kUnread + l.sets * l.kv_heads * l.value_dim, true);
+  add(l.heads * l.head_dim, false, divides);
+  add(kUnread + l.sets * l.kv_heads * l.head_dim, true, divides);
+  add(kUnread + l.sets * l.kv_heads * l.value_dim, true, false);
   for (const Shape& shape : parameters) {
     c.inputs.push_back({.shape = shape, .role = test::Role::parameter});
   }
   return c;
+}
+
+bool bounded(const ArgSpec& arg) {
+  return arg.least > -1e300 && arg.most < 1e300;
 }
 
 }  // namespace
@@ -113,6 +131,9 @@ std::vector<Args> argument_combinations(const MechanismInfo& info) {
     std::vector<Arg> values;
     if (std::holds_alternative<bool>(arg.fallback)) values = {false, true};
     for (const std::string_view choice : arg.choices) values.emplace_back(std::string(choice));
+    if (const auto* number = std::get_if<double>(&arg.fallback); number && bounded(arg)) {
+      values = {*number, (arg.least + arg.most) / 2};
+    }
     if (values.empty()) continue;
     std::vector<std::map<std::string, Arg>> next;
     for (const auto& given : all) {
@@ -141,8 +162,7 @@ std::vector<KernelRow> check_attention(const Runtime& runtime) {
     if (info->kernels.empty()) continue;
     std::vector<test::CheckCase> cases;
     const auto combinations = argument_combinations(*info);
-    std::vector<Layout> layouts(std::begin(kLayouts), std::end(kLayouts));
-    std::erase_if(layouts, [&](const Layout& l) { return l.sets > 1 && info->traits.ordered; });
+    const std::vector<Layout> layouts = layouts_for(*info);
     // Every layout meets an argument combination and every combination a layout.
     for (size_t n = 0; n < std::max(layouts.size(), combinations.size()); ++n) {
       const Args& args = combinations[n % combinations.size()];

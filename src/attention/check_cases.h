@@ -7,8 +7,8 @@
 
 namespace weft {
 
-/// The combinations of the flags and choices that a mechanism declares, as far as the op tells them
-/// apart.
+/// The combinations of the flags, the choices and the numbers between bounds (default and middle)
+/// that a mechanism declares, as far as the op tells them apart.
 std::vector<Args> argument_combinations(const MechanismInfo& info);
 
 }  // namespace weft

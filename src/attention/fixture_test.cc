@@ -238,8 +238,19 @@ std::vector<Cache> make_caches(const Case& c, std::vector<int64_t> capacities) {
 Outcome attend_in_chunks(const Case& c, const Values& x, const std::vector<int64_t>& chunks,
                          std::vector<int64_t> capacities) {
   AttentionSpec spec = spec_of(c);
-  const std::vector<Cache> caches = make_caches(c, std::move(capacities));
+  std::vector<Cache> caches;
+  if (!mechanisms(c).find(c.mechanism).traits.recurrent) {
+    caches = make_caches(c, std::move(capacities));
+  }
+  const MechanismInfo& info = mechanisms(c).find(c.mechanism);
+  const DType wide = c.type == DType::f64 ? DType::f64 : DType::f32;
   int input = 3 + static_cast<int>(spec.parameters.size());
+  Tensor state;
+  if (info.state != nullptr) {
+    const Shape one = info.state(spec.args, c.kv_heads, c.head_dim, c.value_dim);
+    state = poisoned({wide, Shape{c.batch, one[0], one[1], one[2]}});
+    spec.state = input++;
+  }
   for (const Cache& cache : caches) {
     auto& past = cache.input == 1 ? spec.k_past : spec.v_past;
     for (int64_t h = cache.begin; h < cache.end; ++h) past.push_back({input, h - cache.begin});
@@ -261,6 +272,10 @@ Outcome attend_in_chunks(const Case& c, const Values& x, const std::vector<int64
     for (Tensor& t : parameters_of(c, x)) fresh.push_back(std::move(t));
     std::vector<TensorDesc> descs = descs_of(fresh);
     auto in = pointers(fresh);
+    if (spec.state >= 0) {
+      descs.push_back(state.desc());
+      in.push_back(state.data());
+    }
     for (const Cache& cache : caches) {
       descs.push_back(cache.tensor.desc());
       in.push_back(cache.tensor.data());

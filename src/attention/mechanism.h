@@ -20,7 +20,7 @@ struct MechanismInfo;
 
 struct MechanismTraits {
   bool ordered = false;    ///< the result depends on the order of the keys, beside their scores
-  bool recurrent = false;  ///< a state replaces the keys
+  bool recurrent = false;  ///< a state replaces the keys: no cache, no window, no slopes
 };
 
 /// A learned parameter of the attention block that the mechanism brings along, named under
@@ -38,7 +38,7 @@ struct MechanismParameter {
 
 struct TileKernel;
 
-/// One kernel of a streaming mechanism for one element type. Scratch sizes are bytes.
+/// One kernel of a mechanism for one element type. Scratch sizes are bytes.
 struct AttentionKernel {
   size_t (*forward_scratch)(const AttentionProblem&, const TileKernel*);
   size_t (*backward_scratch)(const AttentionProblem&, const TileKernel*);
@@ -62,14 +62,19 @@ struct MechanismInfo {
   /// further inputs are the parameters read by `output`, in order. Null where the mechanism has
   /// none; returns null where these arguments ask for none.
   std::unique_ptr<Op> (*output_op)(const Args& args, int64_t heads, int64_t head_dim) = nullptr;
-  /// Streaming mechanisms only: what the kernels are told, and the kernels, fastest first.
+  /// Recurrent mechanisms only: what one sequence keeps instead of keys and values, in f32 (f64 in
+  /// f64 programs). Null for those that keep keys.
+  Shape (*state)(const Args& args, int64_t kv_heads, int64_t head_dim,
+                 int64_t value_dim) = nullptr;
+  /// What the kernels are told, and the kernels, fastest first.
   std::function<MechanismSettings(const Args& args)> settings;
   std::span<const Kernel<AttentionKernelOf>> kernels;
-  /// The op; make_streaming for mechanisms of the streaming family.
+  /// The op; make_streaming for mechanisms that are a list of kernels.
   std::unique_ptr<Op> (*make)(const MechanismInfo& info, const AttentionSpec& spec);
 };
 
-/// The op of a mechanism whose scores become weights in one walk over the keys.
+/// The op of a mechanism that is a list of kernels: of tiles, one walk over the keys, or of chunks
+/// with a recurrent state.
 std::unique_ptr<Op> make_streaming(const MechanismInfo& info, const AttentionSpec& spec);
 
 /// The mechanisms that a program knows: those of the library, and what it adds itself.

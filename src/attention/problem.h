@@ -29,6 +29,8 @@ struct MechanismSettings {
   bool normalised = false;    ///< weights of a row sum to one
   bool leaves_rest = false;   ///< weights of a row sum to one with a rest, which the op can return
   bool reads_output = false;  ///< the backward needs the products do.o
+  /// Rows are divided by sums of either sign, which may come near 0: rounding has no bound.
+  bool divides_by_any = false;
   Remainder remainder = Remainder::none;
   Sink sink = Sink::none;
   /// A tile stops when every stick is shorter than this. 0: when the rest rounds to nothing
@@ -70,6 +72,9 @@ struct AttentionRun {
   int64_t batch, time, past;
   const int32_t* first_key;  ///< [batch, time] or null
   const void* const* in;
+  /// Of a recurrent mechanism, [batch, ...] in f32 (f64 of the f64 reference): not read where
+  /// past == 0, then left behind the last row; or null: the past is empty.
+  void* state;
   void* o;           ///< [rows, heads * value_dim]
   void* rem;         ///< [rows, heads] f32 (f64 of the f64 reference), or null
   float* statistic;  ///< saved [rows, heads], or null

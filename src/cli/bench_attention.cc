@@ -10,7 +10,10 @@
 namespace weft::cli {
 namespace {
 
-constexpr int64_t kBatch = 4, kTime = 2048, kHeads = 6, kDim = 64;
+constexpr int64_t kTokens = 8192, kHeads = 6, kDim = 64;
+/// Of every mechanism; and those at which softmax meets mechanisms whose work grows with the
+/// length.
+constexpr int64_t kTime = 2048, kLengths[] = {512, 1024, 4096, 8192};
 
 /// Scores of random tokens, and scores of which nearly all are far below zero, where sticks break
 /// late and many keys are visited.
@@ -51,13 +54,21 @@ void fill(SingleOp& op, const Regime& regime) {
   }
 }
 
-SingleOp make(const MechanismInfo& mechanism, const std::map<std::string, Arg>& args, DType type,
-              const Runtime& runtime) {
-  const TensorDesc rows{type, {kBatch * kTime, kHeads * kDim}};
+struct Setting {
+  const MechanismInfo& mechanism;
+  DType type;
+  Regime regime;
+  int64_t time;
+
+  RunArgs run() const { return {.batch = kTokens / time, .time = time}; }
+};
+
+SingleOp make(const Setting& s, const std::map<std::string, Arg>& args, const Runtime& runtime) {
+  const TensorDesc rows{s.type, {kTokens, kHeads * kDim}};
   const TensorDesc inputs[] = {rows, rows, rows};
-  PlanContext plan{.runtime = runtime, .batch = kBatch, .time = kTime};
+  PlanContext plan{.runtime = runtime, .batch = kTokens / s.time, .time = s.time};
   plan.training = true;
-  return SingleOp(make_attention(spec_of(mechanism, args)), inputs, plan);
+  return SingleOp(make_attention(spec_of(s.mechanism, args)), inputs, plan);
 }
 
 /// Key blocks walked, over all tiles.
@@ -68,31 +79,29 @@ double visited(const SingleOp& op) {
 }
 
 /// The share of key blocks that a mechanism which may stop early visits; 1 for any other.
-double share_visited(const MechanismInfo& mechanism, DType type, const Regime& regime,
-                     const SingleOp& op, const BenchContext& context) {
-  for (const ArgSpec& arg : mechanism.args) {
+double share_visited(const Setting& s, const SingleOp& op, const BenchContext& context) {
+  for (const ArgSpec& arg : s.mechanism.args) {
     if (arg.name != "early_exit" || op.plan().saved.size() != 2) continue;
-    SingleOp whole = make(mechanism, {{"early_exit", std::string("off")}}, type, context.runtime);
-    fill(whole, regime);
-    whole.forward({.batch = kBatch, .time = kTime});
+    SingleOp whole = make(s, {{"early_exit", std::string("off")}}, context.runtime);
+    fill(whole, s.regime);
+    whole.forward(s.run());
     return visited(op) / visited(whole);
   }
   return 1;
 }
 
-void bench_case(const BenchContext& context, const MechanismInfo& mechanism, DType type,
-                const Regime& regime, std::vector<BenchResult>& results) {
-  const RunArgs run{.batch = kBatch, .time = kTime};
-  SingleOp op = make(mechanism, {}, type, context.runtime);
-  fill(op, regime);
+void bench_case(const BenchContext& context, const Setting& s, std::vector<BenchResult>& results) {
+  const RunArgs run = s.run();
+  SingleOp op = make(s, {}, context.runtime);
+  fill(op, s.regime);
   const Timing forward = time_runs([&] { op.forward(run); }, 0.3, 3);
   const Timing backward = time_runs([&] { op.backward(run); }, 0.3, 3);
   // Rates count the work that is done, so that an early exit does not pass for speed.
-  const double share = share_visited(mechanism, type, regime, op, context);
-  const std::string name =
-      fmt::format("attention {} {} T={} {}", mechanism.name, name_of(type), kTime, regime.name);
-  results.push_back(timed(name + " forward", forward, share * op.plan().forward.flops, type));
-  results.push_back(timed(name + " backward", backward, share * op.plan().backward.flops, type));
+  const double share = share_visited(s, op, context);
+  const std::string name = fmt::format("attention {} {} T={} {}", s.mechanism.name, name_of(s.type),
+                                       s.time, s.regime.name);
+  results.push_back(timed(name + " forward", forward, share * op.plan().forward.flops, s.type));
+  results.push_back(timed(name + " backward", backward, share * op.plan().backward.flops, s.type));
   if (share < 1) {
     results[results.size() - 2].note = fmt::format("visits {:.0f}% of the key blocks", 100 * share);
   }
@@ -106,7 +115,15 @@ std::vector<BenchResult> bench_attention(const BenchContext& context) {
   const MechanismRegistry registry;
   for (const DType type : {DType::f32, DType::bf16}) {
     for (const MechanismInfo* mechanism : registry.all()) {
-      for (const Regime& regime : kRegimes) bench_case(context, *mechanism, type, regime, results);
+      for (const Regime& regime : kRegimes) {
+        bench_case(context, {*mechanism, type, regime, kTime}, results);
+      }
+    }
+  }
+  for (const int64_t time : kLengths) {
+    for (const MechanismInfo* mechanism : registry.all()) {
+      if (mechanism->name != "softmax" && !mechanism->traits.recurrent) continue;
+      bench_case(context, {*mechanism, DType::f32, kRegimes[0], time}, results);
     }
   }
   return results;

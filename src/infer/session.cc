@@ -115,6 +115,12 @@ void Session::truncate(int64_t length) {
             fmt::format("layer {} keeps the last {} positions only", slot.layer, capacity)});
     }
   }
+  if (!model_->layout.cache.states.empty() && length > 0 && length < length_) {
+    fail(ErrorCode::usage,
+         {"session: truncate", fmt::format("length 0 or {}", length_), std::to_string(length),
+          fmt::format("layer {} keeps a recurrent state, which cannot go back",
+                      model_->layout.cache.states.front().layer)});
+  }
   has_logits_ = has_logits_ && length == length_;
   length_ = length;
 }

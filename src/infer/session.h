@@ -36,8 +36,8 @@ class Session {
   void logits(int64_t b, std::span<double> out) const;
 
   /// Goes back to the first `length` tokens of each sequence. Throws Error(usage) where it is more
-  /// than there are, or where a cache with a window has dropped what would be needed again. Logits
-  /// are there again after the next feed().
+  /// than there are, or where a cache with a window has dropped what would be needed again, as a
+  /// recurrent state has at once: then only to 0. Logits are there again after the next feed().
   void truncate(int64_t length);
   /// An independent session at the same place. The cache is copied, the weights are not.
   Session copy() const;
@@ -47,7 +47,8 @@ class Session {
   int64_t context() const { return options_.context; }
   int64_t vocab() const { return model_->config.vocab; }
   const Model& model() const { return *model_; }
-  /// Bytes of the cache as allocated: those of the model's cache plan for this batch and context.
+  /// Bytes of cache and recurrent states as allocated: those of the model's cache plan for this
+  /// batch and context.
   int64_t cache_bytes() const;
   /// Bytes of working memory beside cache and weights.
   int64_t arena_bytes() const { return static_cast<int64_t>(built_.program.arena_bytes()); }

@@ -87,7 +87,8 @@ class Builder {
   ValueId normed_ = -1;  // input of this layer's projections [rows, dim]
   Graph graph_;
   BuiltProgram built_{Program(Graph(PlanContext{}), {}), {}, {}};
-  std::vector<ValueId> caches_;  // by slot of the layout
+  std::vector<ValueId> caches_;    // by slot of the layout
+  std::map<int, ValueId> states_;  // by recurrent layer
   Taps taps_;
   std::map<double, std::shared_ptr<RopeTable>> rope_tables_;
 };
@@ -259,6 +260,14 @@ void Builder::declare_caches() {
         std::string(slot.port == Port::k ? "k" : "v") + "_cache." + std::to_string(slot.layer);
     caches_.push_back(graph_.state(name, desc));
   }
+  const DType exact = options_.dtype == DType::f64 ? DType::f64 : DType::f32;
+  for (const RecurrentState& state : layout_.cache.states) {
+    std::vector<int64_t> dims = {options_.batch};
+    for (int i = 0; i < state.shape.rank(); ++i) dims.push_back(state.shape[i]);
+    const TensorDesc desc{exact, Shape(dims)};
+    built_.states.push_back(desc);
+    states_[state.layer] = graph_.state("state." + std::to_string(state.layer), desc);
+  }
 }
 
 // One table serves all layers of a theta.
@@ -315,7 +324,9 @@ ValueId Builder::attention(int l) {
   spec.q = refs(Port::q, {{l}});
   spec.k = refs(Port::k, sources);
   spec.v = refs(Port::v, sources);
-  if (options_.mode == Mode::generate) {
+  if (states_.contains(l)) {
+    spec.state = inputs.whole(states_.at(l));
+  } else if (options_.mode == Mode::generate) {
     const auto past = [&](const std::vector<CacheRef>& heads) {
       std::vector<HeadRef> out;
       for (const CacheRef& h : heads) {

@@ -38,7 +38,7 @@ struct ParameterSlot {
 struct BuiltProgram {
   Program program;
   std::vector<ParameterSlot> parameters;
-  std::vector<TensorDesc> states;                  ///< caches, in the order of the layout's slots
+  std::vector<TensorDesc> states;  ///< caches, then recurrent states, in the order of the plan
   ValueId loss = -1, count = -1, row_losses = -1;  ///< train, evaluate
   ValueId logits = -1;                             ///< logits, generate: f32 (f64 in f64 programs)
 };

@@ -56,11 +56,25 @@ std::map<KeptHead, int64_t> kept_heads(const ModelConfig& config, const Axes& ax
   return kept;
 }
 
+std::vector<RecurrentState> recurrent_states(const ModelConfig& config, const Axes& axes) {
+  std::vector<RecurrentState> states;
+  for (int l = 0; l < static_cast<int>(config.layer.size()); ++l) {
+    const LayerConfig& layer = layer_of(config, l);
+    const MechanismInfo& info = axes.mechanisms.find(layer.mechanism);
+    if (info.state == nullptr) continue;
+    const bool given = !layer.mechanism_args.values().empty();
+    const Args args = given ? layer.mechanism_args : Args(info.name, info.args, {});
+    states.push_back({l, info.state(args, layer.kv_heads, config.head_dim, config.head_dim)});
+  }
+  return states;
+}
+
 }  // namespace
 
 CachePlan derive_cache(const ModelConfig& config, const Axes& axes, const Layout& layout) {
   const std::map<KeptHead, int64_t> kept = kept_heads(config, axes, layout);
   CachePlan plan;
+  plan.states = recurrent_states(config, axes);
   std::map<std::tuple<int, Port, bool, int64_t>, int> slots;  // in order of evaluation
   for (const auto& [head, window] : kept) {
     slots[{head.source.layer, head.port, head.source.raw, window}] = 0;
@@ -96,12 +110,18 @@ int64_t CachePlan::bytes_per_token(int64_t head_dim, size_t element) const {
   return heads * head_dim * static_cast<int64_t>(element);
 }
 
+int64_t CachePlan::fixed_bytes(size_t element) const {
+  int64_t numbers = 0;
+  for (const RecurrentState& state : states) numbers += state.shape.numel();
+  return numbers * (element == size_of(DType::f64) ? 8 : 4);
+}
+
 int64_t CachePlan::bytes(int64_t head_dim, size_t element, int64_t context) const {
   int64_t rows = 0;
   for (const CacheSlot& slot : slots) {
     rows += static_cast<int64_t>(slot.heads.size()) * std::min(context, visible(slot.window));
   }
-  return rows * head_dim * static_cast<int64_t>(element);
+  return rows * head_dim * static_cast<int64_t>(element) + fixed_bytes(element);
 }
 
 }  // namespace weft

@@ -7,7 +7,7 @@
 namespace weft {
 
 /// One slot for each (port, layer, raw or mixed, window) that some layer reads; layers with a
-/// recurrent state read none. layout.mixes must be final.
+/// recurrent state read none and keep a state each. layout.mixes must be final.
 CachePlan derive_cache(const ModelConfig& config, const Axes& axes, const Layout& layout);
 
 }  // namespace weft

@@ -12,6 +12,10 @@ double as_double(int64_t n) {
   return static_cast<double>(n);
 }
 
+bool recurrent(const LayerConfig& layer, const Axes& axes) {
+  return axes.mechanisms.find(layer.mechanism).traits.recurrent;
+}
+
 // Mean number of keys that a query of a window of `context` tokens sees, in the limit of long ones.
 double mean_visible(const LayerConfig& layer, int64_t context) {
   const double t = as_double(context);
@@ -55,11 +59,14 @@ std::vector<int> slots_of(const std::vector<CacheRef>& refs) {
 }  // namespace
 
 double training_flops(const ModelConfig& config, const Layout& layout,
-                      const std::vector<ParameterSpec>& parameters, int64_t context) {
+                      const std::vector<ParameterSpec>& parameters, int64_t context,
+                      const Axes& axes) {
   double flops = 6 * as_double(multiplying(config, parameters));
   for (size_t l = 0; l < config.layer.size(); ++l) {
-    flops += 12 * as_double(layout.key_sets(l) * config.q_width()) *
-             mean_visible(config.layer[l], context);
+    const LayerConfig& layer = config.layer[l];
+    const double seen =
+        recurrent(layer, axes) ? as_double(config.head_dim) : mean_visible(layer, context);
+    flops += 12 * as_double(layout.key_sets(l) * config.q_width()) * seen;
   }
   return flops;
 }
@@ -74,18 +81,21 @@ Explanation explain(const ModelConfig& config, const Layout& layout, int64_t con
     e.parameters += p.shape.numel();
     e.by_group[static_cast<size_t>(p.group)] += p.shape.numel();
   }
-  e.training_flops = training_flops(config, layout, parameters, e.context);
+  e.training_flops = training_flops(config, layout, parameters, e.context, axes);
   e.forward_flops = e.training_flops / 3;
   e.decode_flops = 2 * as_double(multiplying(config, parameters));
   e.weights_read_per_token = weights_read(config, parameters, element);
   e.cache_per_token = layout.cache.bytes_per_token(config.head_dim, element);
-  e.cache_total = layout.cache.bytes(config.head_dim, element, e.context) + e.cache_fixed;
+  e.cache_fixed = layout.cache.fixed_bytes(element);
+  e.cache_read_per_token = e.cache_fixed;
+  e.cache_total = layout.cache.bytes(config.head_dim, element, e.context);
   for (size_t l = 0; l < config.layer.size(); ++l) {
     const LayerConfig& layer = config.layer[l];
-    e.decode_flops +=
-        4 * as_double(layout.key_sets(l) * config.q_width()) * visible_at(layer, e.context);
+    const bool state = recurrent(layer, axes);
+    e.decode_flops += 4 * as_double(layout.key_sets(l) * config.q_width()) *
+                      (state ? as_double(config.head_dim) : visible_at(layer, e.context));
     // Shared or not, every layer reads its keys and values again.
-    if (!axes.mechanisms.find(layer.mechanism).traits.recurrent) {
+    if (!state) {
       e.cache_read_per_token += 2 * layout.key_sets(l) * layer.kv_heads * config.head_dim *
                                 static_cast<int64_t>(element) *
                                 static_cast<int64_t>(visible_at(layer, e.context));

@@ -59,15 +59,24 @@ struct CacheRef {
   int head = 0;   ///< index within the slot's heads
 };
 
+/// What one sequence keeps in a recurrent layer, whatever its length: f32 (f64 in f64 programs).
+struct RecurrentState {
+  int layer = 0;
+  Shape shape;
+};
+
 struct CachePlan {
   std::vector<CacheSlot> slots;
   /// [layer][key set * kv heads + kv head]; set 0 is what the layer itself reads, the others are
   /// those of Layout::extra_kv.
   std::vector<std::vector<CacheRef>> k, v;
+  std::vector<RecurrentState> states;  ///< in the order of their layers
 
   /// Bytes that one more token costs while no window is full.
   int64_t bytes_per_token(int64_t head_dim, size_t element) const;
-  /// Bytes of the whole cache for one sequence of `context` tokens.
+  /// Bytes of the recurrent states of one sequence, where a cached number has `element` bytes.
+  int64_t fixed_bytes(size_t element) const;
+  /// Bytes of the whole cache, states included, for one sequence of `context` tokens.
   int64_t bytes(int64_t head_dim, size_t element, int64_t context) const;
 };
 

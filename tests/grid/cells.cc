@@ -1,5 +1,6 @@
 #include "grid/cells.h"
 
+#include <algorithm>
 #include <cctype>
 #include <map>
 #include <optional>
@@ -83,6 +84,11 @@ std::vector<Variant> variants(std::span<const ArgSpec> specs) {
     if (const auto* flag = std::get_if<bool>(&s.fallback)) {
       out.push_back({name, {{name, !*flag}}});
     }
+    const auto* number = std::get_if<double>(&s.fallback);
+    const double middle = (s.least + s.most) / 2;
+    if (number && s.least > -1e300 && s.most < 1e300 && middle != *number) {
+      out.push_back({name, {{name, middle}}});
+    }
     for (const std::string_view choice : s.choices) {
       if (s.fallback == Arg(std::string(choice))) continue;
       out.push_back({name + "_" + std::string(choice), {{name, std::string(choice)}}});
@@ -107,6 +113,15 @@ std::string join(const std::vector<std::string>& parts) {
     if (!p.empty()) out += (out.empty() ? "" : "__") + p;
   }
   return clean(out);
+}
+
+// Finite differences say nothing about what rounding may blow up; `weft check` has inputs made for
+// it.
+bool unbounded(const ModelConfig& config) {
+  const MechanismRegistry registry;
+  return std::any_of(config.layer.begin(), config.layer.end(), [&](const LayerConfig& l) {
+    return registry.find(l.mechanism).settings(l.mechanism_args).divides_by_any;
+  });
 }
 
 // A wiring of the registry with some arguments; no name: the plain stack.
@@ -138,7 +153,11 @@ class Collector {
         if (!w.name.empty()) config = with_wiring(config, w.name, w.args);
       }
       derive_layout(config);
-      out_.cells.push_back({name, config});
+      if (unbounded(config)) {
+        out_.rejections.push_back({name, "weights divided by a sum of any sign"});
+      } else {
+        out_.cells.push_back({name, config});
+      }
     } catch (const Error& error) {
       out_.rejections.push_back({name, error.what()});
     }

@@ -8,7 +8,8 @@
   X(softmax)               \
   X(stick_breaking)        \
   X(relu)                  \
-  X(sigmoid)
+  X(sigmoid)               \
+  X(linear)
 
 namespace weft {
 
