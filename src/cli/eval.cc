@@ -35,10 +35,12 @@ class EvalVerb final : public Verb {
                   "score at most so many tokens a length; 0: all (all for one length, 65536 for "
                   "several)");
     flags.word("--precision", precision_, "f32, bf16 or f64 (that of the weights)");
+    flags.repeated("--set", settings_,
+                   "key=value of [model], another reading of the weights: model.loop.repeats=4");
   }
 
   int run(const Invocation& invocation) override {
-    const LoadedModel loaded = load(model_, precision_);
+    const LoadedModel loaded = load(model_, precision_, settings_);
     if (lengths_.empty()) lengths_ = {loaded.model.config.context};
     const std::vector<io::Path> paths(data_.begin(), data_.end());
     const Corpus corpus = Corpus::open(paths, *loaded.tokenizer);
@@ -105,7 +107,7 @@ class EvalVerb final : public Verb {
   }
 
   std::string model_, precision_;
-  std::vector<std::string> data_;
+  std::vector<std::string> data_, settings_;
   std::vector<int64_t> lengths_;
   int64_t max_tokens_ = -1;
 };

@@ -16,12 +16,15 @@ std::optional<DType> parse_precision(const std::string& text) {
   fail(ErrorCode::usage, {"--precision", "f32, bf16 or f64", io::in_quotes(text)});
 }
 
-LoadedModel load(const std::string& model, const std::string& precision) {
+LoadedModel load(const std::string& model, const std::string& precision,
+                 const std::vector<std::string>& settings) {
   const std::optional<DType> type = parse_precision(precision);
+  std::vector<io::Override> overrides;
+  for (const std::string& text : settings) overrides.push_back(io::parse_override(text));
   std::filesystem::path checkpoint = find_checkpoint(model);
   // The tokenizer first: it is small, and a folder without one is refused before weights are read.
   std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(checkpoint / "tokenizer.json");
-  return {checkpoint, load_model(checkpoint, type), std::move(tokenizer)};
+  return {checkpoint, load_model(checkpoint, type, Axes(), overrides), std::move(tokenizer)};
 }
 
 void refuse_beyond_memory(double bytes, const std::string& what, const std::string& hint) {

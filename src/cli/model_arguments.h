@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/tokenizer.h"
 #include "model/model.h"
@@ -17,8 +18,9 @@ struct LoadedModel {
 };
 
 /// Loads a run, checkpoint or model folder. `precision`: "" (that of the weights), f32, bf16 or
-/// f64.
-LoadedModel load(const std::string& model, const std::string& precision);
+/// f64. `settings`: "model.loop.repeats=4", keys of [model] that leave the weights what they are.
+LoadedModel load(const std::string& model, const std::string& precision,
+                 const std::vector<std::string>& settings = {});
 
 /// f32, bf16 or f64; nothing for "". Throws Error(usage).
 std::optional<DType> parse_precision(const std::string& text);

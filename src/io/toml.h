@@ -16,7 +16,8 @@ Value parse_toml(std::string_view text, std::string_view where);
 Value read_toml(const Path& path);
 
 /// The text of a table: values first, then its tables as [a.b] and [[a.b]], each in the order of
-/// the tree. Equal trees in equal order give equal bytes, and parse_toml gives the tree back.
+/// the tree; a list of tables inside an element of another is written inline. Equal trees in equal
+/// order give equal bytes, and parse_toml gives the tree back.
 std::string to_toml(const Value& table);
 
 struct Override {

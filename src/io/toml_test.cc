@@ -162,6 +162,21 @@ TEST(Toml, WritesTextThatPeopleCanRead) {
   expect_error(ErrorCode::usage, "a table", [] { to_toml(Value{true}); });
 }
 
+TEST(Toml, ListsOfTablesInsideAListAreInline) {
+  const std::string text =
+      "[[mix]]\n"
+      "to = \"v[1]\"\n"
+      "terms = [\n"
+      "  { from = \"v[0]\", scale = 0.5 },\n"
+      "  { from = \"v[1]\" },\n"
+      "]\n"
+      "\n[[mix]]\n"
+      "to = \"k[1]\"\n"
+      "\n[mix.args]\n"
+      "x = 1\n";
+  EXPECT_EQ(to_toml(parse_toml(text, "x")), text);
+}
+
 TEST(Toml, NumbersReadBackExactly) {
   const Random random(2, "numbers");
   Value root;

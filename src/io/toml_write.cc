@@ -49,6 +49,13 @@ std::string number_text(double x) {
   return text;
 }
 
+bool is_table_list(const Value& value) {
+  const Value::Array* array = value.as<Value::Array>();
+  return array != nullptr && !array->empty() &&
+         std::all_of(array->begin(), array->end(),
+                     [](const Value& v) { return v.is<Value::Table>(); });
+}
+
 struct InlineText {
   std::string operator()(bool b) const { return b ? "true" : "false"; }
   std::string operator()(int64_t i) const { return std::to_string(i); }
@@ -69,20 +76,27 @@ struct InlineText {
   }
 };
 
-bool is_table_list(const Value& value) {
-  const Value::Array* array = value.as<Value::Array>();
-  return array != nullptr && !array->empty() &&
-         std::all_of(array->begin(), array->end(),
-                     [](const Value& v) { return v.is<Value::Table>(); });
+// Inside a list that is written as [[a]], [[a.b]] would be hard to read: tables in a list there are
+// inline, one a line.
+enum class Place { section, list_element };
+
+bool is_section(const Value& value, Place place) {
+  return value.is<Value::Table>() || (place == Place::section && is_table_list(value));
 }
 
-bool is_section(const Value& value) {
-  return value.is<Value::Table>() || is_table_list(value);
+std::string value_text(const Value& value) {
+  if (!is_table_list(value)) return std::visit(InlineText{}, value.data);
+  std::string text = "[\n";
+  for (const Value& v : *value.as<Value::Array>()) {
+    text += "  " + std::visit(InlineText{}, v.data) + ",\n";
+  }
+  return text + "]";
 }
 
-void write_body(std::string& out, const std::string& prefix, const Value::Table& table);
+void write_body(std::string& out, const std::string& prefix, const Value::Table& table,
+                Place place);
 
-void write_section(std::string& out, const std::string& name, const Value& value) {
+void write_section(std::string& out, const std::string& name, const Value& value, Place place) {
   const auto header = [&](const char* open, const char* close) {
     if (!out.empty()) out += '\n';
     out += open + name + close + "\n";
@@ -91,24 +105,25 @@ void write_section(std::string& out, const std::string& name, const Value& value
     // A table of nothing but tables needs no header of its own.
     const bool implied =
         !table->empty() && std::all_of(table->begin(), table->end(),
-                                       [](const Field& f) { return is_section(f.value); });
+                                       [&](const Field& f) { return is_section(f.value, place); });
     if (!implied) header("[", "]");
-    write_body(out, name + ".", *table);
+    write_body(out, name + ".", *table, place);
     return;
   }
   for (const Value& element : *value.as<Value::Array>()) {
     header("[[", "]]");
-    write_body(out, name + ".", *element.as<Value::Table>());
+    write_body(out, name + ".", *element.as<Value::Table>(), Place::list_element);
   }
 }
 
-void write_body(std::string& out, const std::string& prefix, const Value::Table& table) {
+void write_body(std::string& out, const std::string& prefix, const Value::Table& table,
+                Place place) {
   for (const Field& f : table) {
-    if (is_section(f.value)) continue;
-    out += key_text(f.key) + " = " + std::visit(InlineText{}, f.value.data) + "\n";
+    if (is_section(f.value, place)) continue;
+    out += key_text(f.key) + " = " + value_text(f.value) + "\n";
   }
   for (const Field& f : table) {
-    if (is_section(f.value)) write_section(out, prefix + key_text(f.key), f.value);
+    if (is_section(f.value, place)) write_section(out, prefix + key_text(f.key), f.value, place);
   }
 }
 
@@ -120,7 +135,7 @@ std::string to_toml(const Value& table) {
     fail(ErrorCode::usage, {"write TOML", "a table", std::string(table.kind()), ""});
   }
   std::string out;
-  write_body(out, "", *fields);
+  write_body(out, "", *fields, Place::section);
   return out;
 }
 

@@ -31,6 +31,10 @@ int64_t slot_capacity(const CacheSlot& slot, int64_t context) {
 
 namespace {
 
+std::string layer_name(int l) {
+  return "model.layers." + std::to_string(l);
+}
+
 class Builder {
  public:
   Builder(const ModelConfig& config, const Layout& layout, const BuildOptions& options,
@@ -51,7 +55,10 @@ class Builder {
  private:
   ValueId parameter(const std::string& name);
   ValueId gain_tensor(int tensor);
-  ValueId linear(const std::string& name, ValueId x, int64_t in, int64_t out);
+  /// Steps are named by the executed layer, parameters by its block.
+  ValueId linear(int l, const std::string& part, ValueId x, int64_t in, int64_t out);
+  ValueId norm(int l, const std::string& part, ValueId x);
+  std::string block_name(int l) const { return layer_name(static_cast<int>(config_.block_of(l))); }
   const LayerConfig& layer(int l) const { return config_.layer[static_cast<size_t>(l)]; }
   int heads_of(Port port, int l) const;
   int64_t width_of(Port port) const;
@@ -93,10 +100,6 @@ class Builder {
   std::map<double, std::shared_ptr<RopeTable>> rope_tables_;
 };
 
-std::string layer_name(int l) {
-  return "model.layers." + std::to_string(l);
-}
-
 ValueId Builder::parameter(const std::string& name) {
   const auto it = index_of_.find(name);
   if (it == index_of_.end()) {
@@ -115,8 +118,14 @@ ValueId Builder::gain_tensor(int tensor) {
   return parameter("model.wiring." + layout_.gain_tensors[static_cast<size_t>(tensor)].name);
 }
 
-ValueId Builder::linear(const std::string& name, ValueId x, int64_t in, int64_t out) {
-  return graph_.add1(name, make_linear(in, out), {x, parameter(name + ".weight")});
+ValueId Builder::linear(int l, const std::string& part, ValueId x, int64_t in, int64_t out) {
+  return graph_.add1(layer_name(l) + part, make_linear(in, out),
+                     {x, parameter(block_name(l) + part + ".weight")});
+}
+
+ValueId Builder::norm(int l, const std::string& part, ValueId x) {
+  return graph_.add1(layer_name(l) + part, make_rmsnorm(config_.dim, config_.norm_eps),
+                     {x, parameter(block_name(l) + part + ".weight")});
 }
 
 int Builder::heads_of(Port port, int l) const {
@@ -284,8 +293,8 @@ void Builder::project(int l, Port port, ValueId n, const std::vector<int>& heads
   if (heads.empty()) return;
   const auto count = static_cast<int64_t>(heads.size());
   const char* letter = port == Port::q ? "q" : port == Port::k ? "k" : "v";
-  const std::string name = layer_name(l) + ".self_attn." + letter + "_proj";
-  ValueId value = linear(name, n, config_.dim, count * config_.head_dim);
+  ValueId value = linear(l, std::string(".self_attn.") + letter + "_proj", n, config_.dim,
+                         count * config_.head_dim);
   const PositionInfo& position = axes_.positions.find(layer(l).position);
   if (port != Port::v && position.rotates) {
     const auto table = rope_table(layer(l).position_args.number("theta"));
@@ -300,7 +309,7 @@ void Builder::project(int l, Port port, ValueId n, const std::vector<int>& heads
 ValueId Builder::attention(int l) {
   const LayerConfig& c = layer(l);
   const int64_t dim = config_.head_dim;
-  const std::string name = layer_name(l) + ".self_attn";
+  const std::string name = layer_name(l) + ".self_attn", weights = block_name(l) + ".self_attn";
   InputList inputs;
   AttentionSpec spec;
   spec.heads = config_.heads;
@@ -344,7 +353,7 @@ ValueId Builder::attention(int l) {
   }
   std::vector<Use> output;  // what the op on the attention's output reads beside it
   for (const MechanismParameter& p : parameters) {
-    const ValueId value = parameter(name + "." + p.name);
+    const ValueId value = parameter(weights + "." + p.name);
     if (p.reader == MechanismParameter::Reader::output) {
       output.emplace_back(value);
     } else {
@@ -360,14 +369,11 @@ ValueId Builder::attention(int l) {
 }
 
 ValueId Builder::feed_forward(int l, ValueId h) {
-  const std::string name = layer_name(l);
-  const ValueId m =
-      graph_.add1(name + ".post_attention_layernorm", make_rmsnorm(config_.dim, config_.norm_eps),
-                  {h, parameter(name + ".post_attention_layernorm.weight")});
-  const ValueId gate = linear(name + ".mlp.gate_proj", m, config_.dim, config_.ffn);
-  const ValueId up = linear(name + ".mlp.up_proj", m, config_.dim, config_.ffn);
-  const ValueId act = graph_.add1(name + ".mlp.swiglu", make_swiglu(), {gate, up});
-  return linear(name + ".mlp.down_proj", act, config_.ffn, config_.dim);
+  const ValueId m = norm(l, ".post_attention_layernorm", h);
+  const ValueId gate = linear(l, ".mlp.gate_proj", m, config_.dim, config_.ffn);
+  const ValueId up = linear(l, ".mlp.up_proj", m, config_.dim, config_.ffn);
+  const ValueId act = graph_.add1(layer_name(l) + ".mlp.swiglu", make_swiglu(), {gate, up});
+  return linear(l, ".mlp.down_proj", act, config_.ffn, config_.dim);
 }
 
 ValueId Builder::block(int l, ValueId x) {
@@ -376,14 +382,10 @@ ValueId Builder::block(int l, ValueId x) {
   taps_[{Port::x, l, true}] = Taps::of(x, 1, config_.dim);
   apply_mixes({Port::x, l});
   x = joined({Port::x, l}, name + ".x");
-  const auto normed = [&](const std::string& gain) {
-    return graph_.add1(gain, make_rmsnorm(config_.dim, config_.norm_eps),
-                       {x, parameter(gain + ".weight")});
-  };
   gates_.clear();
-  normed_ = normed(name + ".input_layernorm");
+  normed_ = norm(l, ".input_layernorm", x);
   const bool split = layout_.kv_norm[static_cast<size_t>(l)];
-  const ValueId n = split ? normed(name + ".self_attn.kv_norm") : normed_;
+  const ValueId n = split ? norm(l, ".self_attn.kv_norm", x) : normed_;
   std::vector<int> all(static_cast<size_t>(config_.heads));
   std::iota(all.begin(), all.end(), 0);
   project(l, Port::q, normed_, all);
@@ -393,7 +395,7 @@ ValueId Builder::block(int l, ValueId x) {
   taps_[{Port::o, l, true}] =
       Taps::of(attention(l), static_cast<int>(config_.heads), config_.head_dim);
   apply_mixes({Port::o, l});
-  const ValueId o = linear(name + ".self_attn.o_proj", joined({Port::o, l}, name + ".o"),
+  const ValueId o = linear(l, ".self_attn.o_proj", joined({Port::o, l}, name + ".o"),
                            config_.q_width(), config_.dim);
   const ValueId h = graph_.add1(name + ".self_attn.residual", make_add(), {x, o});
   const ValueId y = graph_.add1(name + ".mlp.residual", make_add(), {h, feed_forward(l, h)});
@@ -419,7 +421,7 @@ void Builder::append_caches() {
 }
 
 void Builder::finish(ValueId x) {
-  const int last = static_cast<int>(config_.layers);
+  const int last = static_cast<int>(config_.depth());
   graph_.set_block(-1);
   taps_[{Port::x, last, true}] = Taps::of(x, 1, config_.dim);
   apply_mixes({Port::x, last});
@@ -457,7 +459,7 @@ BuiltProgram Builder::run() {
                   {tokens, parameter("model.embed_tokens.weight")});
   taps_[{Port::y, -1, true}] = taps_[{Port::y, -1, false}] = Taps::of(x, 1, config_.dim);
   add_softmax_groups();
-  for (int l = 0; l < static_cast<int>(config_.layers); ++l) x = block(l, x);
+  for (int l = 0; l < static_cast<int>(config_.depth()); ++l) x = block(l, x);
   finish(x);
   const PlanOptions plan{.training = options_.mode == Mode::train, .recompute = options_.recompute};
   built_.program = Program(std::move(graph_), plan);

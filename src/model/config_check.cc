@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -20,6 +21,15 @@ void within(const std::string& key, int64_t value, SizeBounds bounds) {
          std::to_string(value));
 }
 
+void check_loop(const ModelConfig& c) {
+  within("model.loop.first", c.loop.first, {0, c.layers - 1});
+  within("model.loop.last", c.loop.last, {c.loop.first, c.layers - 1});
+  within("model.loop.repeats", c.loop.repeats, size_bounds::layers);
+  if (c.depth() <= size_bounds::layers.most) return;
+  refuse("model.loop.repeats", fmt::format("at most {} executed layers", size_bounds::layers.most),
+         fmt::format("{} of {} blocks", c.depth(), c.layers));
+}
+
 void check_sizes(const ModelConfig& c) {
   within("model.vocab", c.vocab, size_bounds::vocab);
   within("model.dim", c.dim, size_bounds::dim);
@@ -28,8 +38,9 @@ void check_sizes(const ModelConfig& c) {
   within("model.head_dim", c.head_dim, size_bounds::head_dim);
   within("model.ffn", c.ffn, size_bounds::ffn);
   within("model.context", c.context, size_bounds::context);
-  if (c.layers * c.heads > 65536) {
-    refuse("model.heads", fmt::format("at most {} with {} layers", 65536 / c.layers, c.layers),
+  check_loop(c);
+  if (c.depth() * c.heads > 65536) {
+    refuse("model.heads", fmt::format("at most {} with {} layers", 65536 / c.depth(), c.depth()),
            std::to_string(c.heads));
   }
   if (!(c.norm_eps > 0 && c.norm_eps <= 1)) {
@@ -66,11 +77,20 @@ void check_layer(const ModelConfig& c, size_t index, const Axes& axes) {
 
 void check_config(const ModelConfig& config, const Axes& axes) {
   check_sizes(config);
-  if (static_cast<int64_t>(config.layer.size()) != config.layers) {
-    refuse("model.layer", fmt::format("one entry for each of {} layers", config.layers),
+  if (static_cast<int64_t>(config.layer.size()) != config.depth()) {
+    refuse("model.layer", fmt::format("one entry for each of {} layers", config.depth()),
            std::to_string(config.layer.size()));
   }
-  for (size_t l = 0; l < config.layer.size(); ++l) check_layer(config, l, axes);
+  std::map<int64_t, size_t> first;  // execution of each block
+  for (size_t l = 0; l < config.layer.size(); ++l) {
+    check_layer(config, l, axes);
+    const int64_t block = config.block_of(static_cast<int64_t>(l));
+    const size_t other = first.try_emplace(block, l).first->second;
+    if (config.layer[l] == config.layer[other]) continue;
+    refuse("model.layer",
+           fmt::format("layers {} and {} alike, as both run block {}", other, l, block),
+           "different settings");
+  }
   if (config.composition != kAliasWins && config.composition != kBlendFollower) {
     refuse("model.composition", fmt::format("{} or {}", kAliasWins, kBlendFollower),
            "\"" + config.composition + "\"");

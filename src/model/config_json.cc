@@ -72,7 +72,8 @@ io::Value from_json(const json& j) {
 }
 
 bool is_llama(const ModelConfig& c) {
-  return c.wiring.empty() && std::all_of(c.layer.begin(), c.layer.end(), [&](const LayerConfig& l) {
+  return c.wiring.empty() && c.mixes.empty() && c.loop.repeats == 1 &&
+         std::all_of(c.layer.begin(), c.layer.end(), [&](const LayerConfig& l) {
            return l == c.layer.front() && l.mechanism == "softmax" && l.position == "rope" &&
                   l.window == 0;
          });

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "model/config_check.h"
 #include "model/designs.h"
+#include "model/own_mix_toml.h"
 #include "model/table_reader.h"
 
 namespace weft {
@@ -50,6 +51,19 @@ void read_sizes(TableReader& table, ModelConfig& c) {
   read_size(table, "context", c.context, size_bounds::context);
   table.read("tie_embeddings", c.tie_embeddings);
   table.read("norm_eps", c.norm_eps, std::numeric_limits<double>::min(), 1);
+}
+
+void read_loop(TableReader& table, ModelConfig& c) {
+  const io::Value* value = table.take("loop");
+  if (value == nullptr) return;
+  TableReader loop(*value, table.file(), "model.loop");
+  c.loop.last = c.layers - 1;
+  loop.read("first", c.loop.first, 0, c.layers - 1);
+  loop.read("last", c.loop.last, c.loop.first, c.layers - 1);
+  loop.read("repeats", c.loop.repeats, 1,
+            1 + (size_bounds::layers.most - c.layers) / c.loop.length());
+  loop.read("inject", c.loop.inject);
+  loop.finish();
 }
 
 void read_overrides(TableReader& table, std::vector<Draft>& drafts) {
@@ -136,17 +150,21 @@ void write_layer(io::Value& table, const LayerConfig& layer) {
   }
 }
 
-// Layers unlike the first, each kind once.
+// Blocks unlike the first, each kind once.
 io::Value::Array overrides(const ModelConfig& c) {
   std::vector<std::pair<LayerConfig, std::vector<int64_t>>> kinds;
+  int64_t blocks = 0;  // seen so far: a block's further executions repeat its settings
   for (size_t l = 0; l < c.layer.size(); ++l) {
+    const int64_t block = c.block_of(static_cast<int64_t>(l));
+    if (block < blocks) continue;
+    ++blocks;
     if (c.layer[l] == c.layer.front()) continue;
     const auto kind = std::find_if(kinds.begin(), kinds.end(),
                                    [&](const auto& k) { return k.first == c.layer[l]; });
     if (kind == kinds.end()) {
-      kinds.push_back({c.layer[l], {static_cast<int64_t>(l)}});
+      kinds.push_back({c.layer[l], {block}});
     } else {
-      kind->second.push_back(static_cast<int64_t>(l));
+      kind->second.push_back(block);
     }
   }
   io::Value::Array entries;
@@ -166,6 +184,7 @@ ModelConfig read_model(const io::Value& value, std::string_view file, const Axes
   table.read("design", c.design);
   const Design& design = find_design(c.design);
   read_sizes(table, c);
+  read_loop(table, c);
 
   Draft draft;
   draft.layer.mechanism = design.mechanism;
@@ -174,10 +193,13 @@ ModelConfig read_model(const io::Value& value, std::string_view file, const Axes
   read_layer_keys(table, draft);
   std::vector<Draft> drafts(static_cast<size_t>(c.layers), draft);
   read_overrides(table, drafts);
-  for (const Draft& d : drafts) c.layer.push_back(settle(table, d, axes));
+  for (int64_t l = 0; l < c.depth(); ++l) {
+    c.layer.push_back(settle(table, drafts[static_cast<size_t>(c.block_of(l))], axes));
+  }
   ModelConfig unwired = c;
   check_config(unwired, axes);
   read_wiring(table, design, c, axes);
+  if (const io::Value* mixes = table.take("mix")) c.mixes = read_mixes(*mixes, file);
   table.finish();
   check_config(c, axes);
   return c;
@@ -210,9 +232,17 @@ io::Value write_model(const ModelConfig& c) {
     if (w.args.values().empty()) continue;
     table.at("wiring_args").at(w.name) = to_value(w.args);
   }
+  if (!(c.loop == LoopConfig())) {
+    io::Value& loop = table.at("loop");
+    loop.at("first").data = c.loop.first;
+    loop.at("last").data = c.loop.last;
+    loop.at("repeats").data = c.loop.repeats;
+    loop.at("inject").data = c.loop.inject;
+  }
   if (const io::Value::Array entries = overrides(c); !entries.empty()) {
     table.at("layer").data = entries;
   }
+  if (!c.mixes.empty()) table.at("mix").data = write_mixes(c.mixes);
   return table;
 }
 

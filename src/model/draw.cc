@@ -198,7 +198,7 @@ std::string draw_wiring(const ModelConfig& config, const Layout& layout, int wid
   const bool depth = ports.contains(Port::x) || ports.contains(Port::y);
   const int columns = static_cast<int>(config.layer.size()) + (depth ? 1 : 0);
   if (kLabel + columns > width)
-    return fmt::format("{} layers do not fit into {} columns\n", config.layers, width);
+    return fmt::format("{} layers do not fit into {} columns\n", config.depth(), width);
 
   const Canvas canvas(columns, width);
   const size_t most = columns <= 16 ? 16 : 8;

@@ -31,7 +31,7 @@ double visible_at(const LayerConfig& layer, int64_t context) {
 int64_t multiplying(const ModelConfig& config, const std::vector<ParameterSpec>& parameters) {
   int64_t n = config.tie_embeddings ? config.vocab * config.dim : 0;
   for (const ParameterSpec& p : parameters) {
-    if (p.group != ParameterGroup::embedding) n += p.shape.numel();
+    if (p.group != ParameterGroup::embedding) n += p.shape.numel() * p.uses;
   }
   return n;
 }
@@ -43,7 +43,7 @@ int64_t weights_read(const ModelConfig& config, const std::vector<ParameterSpec>
   if (config.tie_embeddings) bytes += config.vocab * config.dim * matrix;
   for (const ParameterSpec& p : parameters) {
     if (p.group == ParameterGroup::embedding) continue;
-    bytes += p.shape.numel() * (Parameters::is_matrix(p) ? matrix : vector);
+    bytes += p.uses * p.shape.numel() * (Parameters::is_matrix(p) ? matrix : vector);
   }
   return bytes;
 }

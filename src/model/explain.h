@@ -37,8 +37,8 @@ struct Explanation {
   int64_t cache_fixed = 0;           ///< bytes of recurrent states, whatever the length
   int64_t cache_total = 0;           ///< bytes of one sequence of `context` tokens
   int64_t cache_read_per_token = 0;  ///< bytes of cache and states that decoding one token reads
-  /// Bytes of weights that it reads: all but the embedding table, of which it reads a row; matrices
-  /// in the type of the cache, vectors in f32 (or f64).
+  /// Bytes of weights that it reads: all but the embedding table, of which it reads a row; looped
+  /// blocks every time they run. Matrices in the type of the cache, vectors in f32 (or f64).
   int64_t weights_read_per_token = 0;
 
   std::vector<LayerPlan> layers;
@@ -47,11 +47,11 @@ struct Explanation {
 };
 
 /// Model FLOPs per token: 6 for each parameter that multiplies (all but the embedding table; the
-/// output head counts, tied or not), and 6 heads head_dim T a layer and set of keys for causal
-/// attention over windows of T tokens (forward and backward; a shorter attention window w sees w (1
-/// - w / 2T) keys on average instead of T / 2). A recurrent layer counts its state instead of keys:
-/// a token updates and reads head_dim^2 numbers a query head, 4 head_dim^2 FLOPs forward, 12 in
-/// training, at every length.
+/// output head counts, tied or not; looped blocks count each time they run), and 6 heads head_dim T
+/// a layer and set of keys for causal attention over windows of T tokens (forward and backward; a
+/// shorter attention window w sees w (1 - w / 2T) keys on average instead of T / 2). A recurrent
+/// layer counts its state instead of keys: a token updates and reads head_dim^2 numbers a query
+/// head, 4 head_dim^2 FLOPs forward, 12 in training, at every length.
 double training_flops(const ModelConfig& config, const Layout& layout,
                       const std::vector<ParameterSpec>& parameters, int64_t context,
                       const Axes& axes = Axes());

@@ -46,8 +46,14 @@ void wrap(std::string& out, const std::string& text) {
 }
 
 void numbers(std::string& out, const ModelConfig& c, const Explanation& e) {
-  out += fmt::format("{}: {} layers, dim {}, {} heads of {}, ffn {}, vocab {}\n\n", c.design,
-                     c.layers, c.dim, c.heads, c.head_dim, c.ffn, c.vocab);
+  out += fmt::format("{}: {} layers, dim {}, {} heads of {}, ffn {}, vocab {}\n", c.design,
+                     c.depth(), c.dim, c.heads, c.head_dim, c.ffn, c.vocab);
+  if (c.loop.repeats > 1) {
+    out += fmt::format("loop: {} blocks, {} to {} run {} times{}\n", c.layers, c.loop.first,
+                       c.loop.last, c.loop.repeats,
+                       c.loop.inject ? ", each time with the first input added" : "");
+  }
+  out += "\n";
   out += fmt::format("parameters      {:>16}\n", grouped(e.parameters));
   for (int g = 0; g < kParameterGroups; ++g) {
     const int64_t n = e.by_group[static_cast<size_t>(g)];

@@ -13,7 +13,9 @@
 #include "model/config_check.h"
 #include "model/gain_layout.h"
 #include "model/key_check.h"
+#include "model/loop.h"
 #include "model/normal_form.h"
+#include "model/own_mix.h"
 #include "model/wiring_check.h"
 
 namespace weft {
@@ -26,6 +28,8 @@ std::vector<Wiring> make_wirings(const ModelConfig& config, const Axes& axes) {
             [](const WiringConfig& a, const WiringConfig& b) { return a.name < b.name; });
   std::vector<Wiring> wirings;
   for (const WiringConfig& w : sorted) wirings.push_back(make_wiring(config, w, axes.wirings));
+  if (!config.mixes.empty()) wirings.push_back(own_wiring(config));
+  if (config.loop.inject) wirings.push_back(loop_injection(config));
   return wirings;
 }
 
@@ -39,7 +43,7 @@ void check_survival(const std::vector<HeadRules>& before, const Composition& com
          {"wiring " + names[w], "a mix that has an effect beside the other wirings",
           vanished[w] > 0 ? "terms that cancel in every layer"
                           : "every mix replaced by another wiring's sharing",
-          "leave it out of model.wiring"});
+          "leave it out"});
   }
 }
 
@@ -81,6 +85,19 @@ void gather_mixes(const HeadIntervals& heads, HeadRules rules, Layout& layout) {
   }
 }
 
+// The weights of a looped block hold the heads that any of its executions needs, and are multiplied
+// with as a whole.
+void share_projections(const ModelConfig& config, std::vector<std::vector<int>>& heads) {
+  std::vector<std::set<int>> needed(static_cast<size_t>(config.layers));
+  const auto block = [&](size_t l) -> std::set<int>& {
+    return needed[static_cast<size_t>(config.block_of(static_cast<int64_t>(l)))];
+  };
+  for (size_t l = 0; l < heads.size(); ++l) block(l).insert(heads[l].begin(), heads[l].end());
+  for (size_t l = 0; l < heads.size(); ++l) {
+    if (!heads[l].empty()) heads[l].assign(block(l).begin(), block(l).end());
+  }
+}
+
 // A head is projected where something reads its raw value: its own attention, its own mix, or
 // another's.
 std::vector<std::vector<int>> projected(const ModelConfig& config, const Layout& layout,
@@ -110,6 +127,7 @@ std::vector<std::vector<int>> projected(const ModelConfig& config, const Layout&
       if (read[l][h]) out[l].push_back(static_cast<int>(h));
     }
   }
+  share_projections(config, out);
   return out;
 }
 

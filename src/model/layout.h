@@ -91,8 +91,10 @@ struct TapHead {
 struct Layout {
   std::vector<ResolvedMix> mixes;  ///< in key order (layer, then x q k v o y)
   std::vector<GainTensor> gain_tensors;
-  std::vector<GainRef> gains;                      ///< Term::gain -> element
-  std::vector<std::vector<int>> k_heads, v_heads;  ///< [layer] kv heads whose projection exists
+  std::vector<GainRef> gains;  ///< Term::gain -> element
+  /// [layer] kv heads that are projected there. Executions of one looped block project the same
+  /// heads, or none where nothing reads theirs.
+  std::vector<std::vector<int>> k_heads, v_heads;
   std::vector<std::vector<int>> extra_kv;  ///< [layer] layers whose keys and values it reads too
   std::vector<bool> kv_norm;               ///< [layer] k and v have a norm gain of their own
   CachePlan cache;

@@ -13,6 +13,7 @@
 #include "io/json.h"
 #include "io/safetensors.h"
 #include "model/config_json.h"
+#include "model/config_toml.h"
 
 namespace weft {
 namespace {
@@ -73,6 +74,20 @@ void assign_all(const io::SafeTensors& file, Parameters& parameters) {
   }
 }
 
+ModelConfig overridden(const ModelConfig& config, const std::vector<io::Override>& overrides,
+                       const Axes& axes) {
+  io::Value root;
+  root.at("model") = write_model(config);
+  for (const io::Override& o : overrides) {
+    if (o.path.front() != "model") {
+      fail(ErrorCode::config, {"config: " + io::to_string(o.path), "a key of [model]",
+                               "one that a trained model does not have", ""});
+    }
+    io::set_path(root, o.path, o.value);
+  }
+  return read_model(*root.find("model"), "", axes);
+}
+
 // The type of the stored matrices; the widest where they differ.
 DType stored_dtype(const io::SafeTensors& file, const std::vector<ParameterSpec>& specs) {
   DType widest = DType::bf16;
@@ -129,10 +144,12 @@ fs::path find_checkpoint(const fs::path& model) {
                           run ? "continue it with --resume" : ""});
 }
 
-Model load_model(const fs::path& checkpoint, std::optional<DType> precision, const Axes& axes) {
+Model load_model(const fs::path& checkpoint, std::optional<DType> precision, const Axes& axes,
+                 const std::vector<io::Override>& overrides) {
   const fs::path config = checkpoint / kConfig;
   Model model;
   model.config = config_from_json(io::read_json(config), config.string(), axes);
+  if (!overrides.empty()) model.config = overridden(model.config, overrides, axes);
   model.layout = derive_layout(model.config, axes);
   std::vector<ParameterSpec> specs = parameter_list(model.config, model.layout, axes);
   const io::SafeTensors file = io::SafeTensors::open(checkpoint / kWeights);

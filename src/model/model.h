@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "io/toml.h"
 #include "model/axes.h"
 #include "model/config.h"
 #include "model/layout.h"
@@ -38,9 +39,10 @@ std::filesystem::path find_checkpoint(const std::filesystem::path& model);
 /// Reads config.json and model.safetensors of a checkpoint. `precision`: the type to compute in
 /// (f64, f32 or bf16); none: the type of the stored weights. Any program may have written the
 /// weights: names, shapes and types are checked, every missing, surplus or misshapen tensor is an
-/// Error(input).
+/// Error(input). `overrides`: keys of [model] that give the same weights another reading, such as
+/// model.loop.repeats; Error(config) for other tables, Error(input) where the weights do not fit.
 Model load_model(const std::filesystem::path& checkpoint, std::optional<DType> precision = {},
-                 const Axes& axes = Axes());
+                 const Axes& axes = Axes(), const std::vector<io::Override>& overrides = {});
 /// Reads the values of existing parameters from a safetensors file, with the same checks.
 void load_weights(const std::filesystem::path& file, Parameters& parameters);
 /// The type that programs over this model compute in.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace weft {
 namespace {
 
@@ -13,7 +15,11 @@ class List {
   std::vector<ParameterSpec> make() {
     linear("model.embed_tokens.weight", config_.vocab, config_.dim, ParameterGroup::embedding)
         .decay = false;
-    for (size_t l = 0; l < config_.layer.size(); ++l) block(l);
+    std::vector<std::vector<size_t>> executions(static_cast<size_t>(config_.layers));
+    for (size_t l = 0; l < config_.layer.size(); ++l) {
+      executions[static_cast<size_t>(config_.block_of(static_cast<int64_t>(l)))].push_back(l);
+    }
+    for (size_t b = 0; b < executions.size(); ++b) block(b, executions[b]);
     for (const GainTensor& gain : layout_.gain_tensors) {
       ParameterSpec& p =
           vector("model.wiring." + gain.name, gain.shape, Init::values, ParameterGroup::gains);
@@ -29,23 +35,29 @@ class List {
   }
 
  private:
-  void block(size_t l) {
-    const std::string prefix = fmt::format("model.layers.{}.", l);
+  // `layers`: the executed layers that run the block.
+  void block(size_t number, const std::vector<size_t>& layers) {
+    const size_t begin = list_.size();
+    const std::string prefix = fmt::format("model.layers.{}.", number);
     const std::string attn = prefix + "self_attn.", mlp = prefix + "mlp.";
     const int64_t dim = config_.dim, width = config_.q_width();
     vector(prefix + "input_layernorm.weight", {dim}, Init::ones, ParameterGroup::norms);
-    if (layout_.kv_norm[l]) {
+    const auto split = [&](size_t l) { return layout_.kv_norm[l]; };
+    if (std::any_of(layers.begin(), layers.end(), split)) {
       vector(attn + "kv_norm.weight", {dim}, Init::ones, ParameterGroup::norms);
     }
     linear(attn + "q_proj.weight", width, dim, ParameterGroup::attention);
-    heads(attn + "k_proj.weight", layout_.k_heads[l]);
-    heads(attn + "v_proj.weight", layout_.v_heads[l]);
+    heads(attn + "k_proj.weight", layout_.k_heads, layers);
+    heads(attn + "v_proj.weight", layout_.v_heads, layers);
     linear(attn + "o_proj.weight", dim, width, ParameterGroup::attention);
-    mechanism(attn, config_.layer[l]);
+    mechanism(attn, config_.layer[layers.front()]);
     vector(prefix + "post_attention_layernorm.weight", {dim}, Init::ones, ParameterGroup::norms);
     linear(mlp + "gate_proj.weight", config_.ffn, dim, ParameterGroup::ffn);
     linear(mlp + "up_proj.weight", config_.ffn, dim, ParameterGroup::ffn);
     linear(mlp + "down_proj.weight", dim, config_.ffn, ParameterGroup::ffn);
+    for (size_t p = begin; p < list_.size(); ++p) {
+      if (list_[p].rows_from.empty()) list_[p].uses = static_cast<int64_t>(layers.size());
+    }
   }
 
   ParameterSpec& add(std::string name, Shape shape, ParameterGroup group, Init init) {
@@ -67,12 +79,22 @@ class List {
     return p;
   }
 
-  // The rows of k_proj or v_proj that exist; no tensor where there are none.
-  void heads(std::string name, const std::vector<int>& kept) {
+  // The rows of k_proj or v_proj that exist; no tensor where there are none. Every layer of a block
+  // that projects at all projects the same heads.
+  void heads(std::string name, const std::vector<std::vector<int>>& projected,
+             const std::vector<size_t>& layers) {
+    std::vector<int> kept;
+    int64_t uses = 0;
+    for (const size_t l : layers) {
+      if (projected[l].empty()) continue;
+      kept = projected[l];
+      ++uses;
+    }
     if (kept.empty()) return;
     const int64_t rows = static_cast<int64_t>(kept.size()) * config_.head_dim;
     ParameterSpec& p = linear(std::move(name), rows, config_.dim, ParameterGroup::attention);
     p.rows_from = kept;
+    p.uses = uses;
     p.head_rows = config_.head_dim;
   }
 

@@ -31,6 +31,7 @@ struct ParameterSpec {
   std::vector<double> values;  ///< of Init::values, one an element
   bool decay = true;           ///< false: norms, gains, biases, the embedding
   bool gain = false;           ///< a wiring's gain: kept in f32 whatever the weights' type
+  int64_t uses = 1;            ///< executed layers that multiply with it: more in looped blocks
 
   /// k_proj and v_proj: the kv heads whose rows exist, ascending; row block i belongs to head
   /// rows_from[i]. Empty for every other tensor.
@@ -42,7 +43,7 @@ struct ParameterSpec {
   int64_t full_element(int64_t i) const;
 };
 
-/// In file order: embedding; layer by layer norm, norm of k and v (where split), q, k, v, o,
+/// In file order: embedding; block by block norm, norm of k and v (where split), q, k, v, o,
 /// mechanism, norm, gate, up, down; wiring gains; final norm; head (unless tied). A projection
 /// without heads is left out.
 std::vector<ParameterSpec> parameter_list(const ModelConfig& config, const Layout& layout,

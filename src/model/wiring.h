@@ -44,6 +44,7 @@ struct Mix {
   Tap destination;
   std::vector<Term> terms;
   Heads heads;
+  std::string origin = {};  ///< where a user wrote it, for messages
 };
 
 enum class GainKind : uint8_t {

@@ -157,8 +157,8 @@ class Checker {
     }
   }
 
-  [[noreturn]] void overlap(const HeadTap& tap) const {
-    fail(ErrorCode::config, {op() + ", " + weft::describe(tap), "at most one mix on a head",
+  [[noreturn]] void overlap(const Mix& mix, const HeadTap& tap) const {
+    fail(ErrorCode::config, {op(mix) + ", " + weft::describe(tap), "at most one mix on a head",
                              "two of the same wiring", ""});
   }
 
@@ -172,11 +172,14 @@ class Checker {
          {op(), "an element of its own for every gain, of one kind a tensor", describe(gain), ""});
   }
   std::string op() const { return "wiring " + wiring_.name; }
+  std::string op(const Mix& mix) const {
+    return mix.origin.empty() ? op() : op() + ", " + mix.origin;
+  }
   int last_layer() const { return static_cast<int>(config_.layer.size()) - 1; }
 
   [[noreturn]] void refuse(const Mix& mix, const Heads& heads, std::string expected,
                            std::string got) const {
-    fail(ErrorCode::config, {op() + ", " + weft::describe(mix.destination, heads),
+    fail(ErrorCode::config, {op(mix) + ", " + weft::describe(mix.destination, heads),
                              std::move(expected), std::move(got), ""});
   }
 
@@ -215,7 +218,7 @@ HeadRules spread(const ModelConfig& config, const HeadIntervals& intervals, cons
     }
     for (int h = heads.first; h < heads.last; h = intervals.end(to.port, to.layer, h)) {
       const HeadTap tap{to.layer, to.port, h};
-      if (!rules.emplace(tap, rule).second) check.overlap(tap);
+      if (!rules.emplace(tap, rule).second) check.overlap(mix, tap);
     }
   }
   check.gains(read);

@@ -43,6 +43,7 @@ class Planner {
   void forward(const ScheduledStep& s);
   void backward(const ScheduledStep& s);
   void zero_partial_parameters();
+  void zero_unread_parameters();
   void share_in_place();
 
   const Graph& graph_;
@@ -223,6 +224,22 @@ void Planner::zero_partial_parameters() {
   }
 }
 
+// No backward writes the gradient of a parameter from which nothing leads to the loss: a wiring may
+// pass a block by.
+void Planner::zero_unread_parameters() {
+  std::vector<bool> partial(graph_.values().size(), false);
+  for (const Step& step : graph_.steps()) {
+    for (const Use& use : step.inputs) {
+      if (!use.columns.empty()) partial[static_cast<size_t>(use.value)] = true;
+    }
+  }
+  for (ValueId id = 0; id < static_cast<ValueId>(graph_.values().size()); ++id) {
+    const Value& v = graph_.value(id);
+    if (v.role != Role::parameter || partial[static_cast<size_t>(id)]) continue;
+    if (coverage_[id].empty()) zero(id, {0, v.desc.numel()});
+  }
+}
+
 // A buffer whose life ends in the action where another one begins may hand its memory on.
 void Planner::share_in_place() {
   std::vector<int> home(plan_.buffers.size());
@@ -259,6 +276,7 @@ ExecutionPlan Planner::run() {
   for (const ScheduledStep& s : schedule_.order) {
     s.kind == ActionKind::forward ? forward(s) : backward(s);
   }
+  if (options_.training) zero_unread_parameters();
   plan_.final_buffer.assign(graph_.values().size(), -1);
   for (const ValueId v : graph_.kept()) {
     const int buffer = value_buffer_.at({v, false});

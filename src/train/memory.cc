@@ -39,7 +39,7 @@ MemoryPlan least_memory(const ModelConfig& m, const TrainConfig& t) {
   plan.optimizer = elements * (t.optimizer.kind == OptimizerKind::adamw ? 8 : 4);
   // Kept from forward to backward: the block's input, q, gate and up; recomputing, the input alone.
   const double kept = t.recompute ? dim : dim + q + 2 * ffn;
-  plan.activations = rows * element * kept * real(m.layers);
+  plan.activations = rows * element * kept * real(m.depth());
   plan.batches = rows * 8;
   return plan;
 }

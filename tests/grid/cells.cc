@@ -53,6 +53,16 @@ ModelConfig with_wiring(ModelConfig config, const std::string& name,
   return config;
 }
 
+ModelConfig with_loop(ModelConfig config, const LoopConfig& loop) {
+  const std::vector<LayerConfig> blocks = std::move(config.layer);
+  config.loop = loop;
+  config.layer.clear();
+  for (int64_t l = 0; l < config.depth(); ++l) {
+    config.layer.push_back(blocks[static_cast<size_t>(config.block_of(l))]);
+  }
+  return config;
+}
+
 namespace {
 
 constexpr int64_t kLayers = 4;
@@ -269,6 +279,54 @@ void add_shapes(Collector& to) {
   }
 }
 
+// Wirings count executed layers; three passes over one block, two over several.
+void add_loops(Collector& to) {
+  const ModelConfig twice = with_loop(plain_config(2), {1, 2, 2, false});
+  for (const WiringChoice& w : wirings(true)) to.add(join({"loop", w.label}), twice, {w});
+  const ModelConfig inject = with_loop(plain_config(), {2, 2, 3, true});
+  to.add("loop_inject", inject, {});
+  ModelConfig window = inject;
+  for (LayerConfig& l : window.layer) l.window = 3;
+  to.add("loop_inject_window3", window, {{"", "value-residual", {}}});
+  to.add("loop_all", with_loop(plain_config(2), {0, 3, 2, true}), {});
+  for (const MechanismChoice& m : mechanisms()) {
+    if (!m.is_default) continue;
+    to.add(join({"loop", m.label}), with_loop(with(plain_config(2), m), {0, 1, 2, false}), {});
+  }
+}
+
+// What no registered wiring does: every port, learned gains, complements, ranges, final sources.
+void add_own_mixes(Collector& to) {
+  const auto learned = [](const char* from, double gain) {
+    return MixTermConfig{from, 1, gain, true};
+  };
+  const std::vector<std::pair<const char*, std::vector<MixConfig>>> choices = {
+      {"x_dense", {{"", "x[1..]", {}, {learned("y[-1..l-1]", 0.4)}}}},
+      {"x_alias_y_blend",
+       {{"", "x[2]", {}, {{"x[1]"}}},
+        {"", "y[3]", {}, {{"y[l]", 0.5}, learned("x[2]", 1)}},
+        {"", "x[L]", {}, {{"x[l]"}, {"y[1]", 0.5}}}}},
+      {"q_k",
+       {{"", "q[1..]", {1, 3}, {{"q[l-1]", 0.5}, {"q[l]"}}},
+        {"", "k[1..:2]", {0, 1}, {learned("k[0]", 0.5), {.from = "k[l]", .complement = true}}}}},
+      {"v_all", {{"", "v[0..]", {}, {learned("v[0..l]", 0.3)}}}},
+      {"v_raw_chain", {{"", "v[2..]", {1, 2}, {{.from = "v[l-1]", .raw = true}, {"v[0]", -0.5}}}}},
+      {"o_from_v", {{"", "o[1..]", {}, {{"o[l]"}, {"v[0]", 0.4}, {"v[l]", -0.4}}}}},
+      {"o_blend", {{"", "o[3]", {0, 2}, {{"o[1]"}, learned("o[l]", 0.7)}}}},
+  };
+  for (const auto& [name, mixes] : choices) {
+    for (const int64_t kv_heads : {4, 2}) {
+      ModelConfig c = plain_config(kv_heads);
+      c.mixes = mixes;
+      to.add(join({"own", name, kv_heads == 4 ? "mha" : "gqa"}), c, {});
+    }
+  }
+  ModelConfig beside =
+      with_loop(with_mechanism(plain_config(2), "stick-breaking"), {1, 2, 2, true});
+  beside.mixes = {{"", "x[L]", {}, {learned("y[-1..L-1]", 0.2)}}};
+  to.add("own_beside_a_wiring_in_a_loop", beside, {{"", "skipv1", {}}});
+}
+
 }  // namespace
 
 Enumeration enumerate() {
@@ -277,6 +335,8 @@ Enumeration enumerate() {
   add_compositions(to);
   add_windows(to);
   add_shapes(to);
+  add_loops(to);
+  add_own_mixes(to);
   return to.take();
 }
 

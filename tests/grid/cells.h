@@ -32,6 +32,8 @@ ModelConfig with_mechanism(ModelConfig config, const std::string& name,
 ModelConfig with_position(ModelConfig config, const std::string& name);
 ModelConfig with_wiring(ModelConfig config, const std::string& name,
                         const std::map<std::string, Arg>& args = {});
+/// Blocks first to last run `repeats` times; the layers are those of the blocks.
+ModelConfig with_loop(ModelConfig config, const LoopConfig& loop);
 
 /// A combination that no model can have, and what the program says to it.
 struct Rejection {
@@ -45,8 +47,8 @@ struct Enumeration {
 };
 
 /// Every mechanism x position x wiring with full and grouped heads in turn; wirings in pairs and
-/// triples; windows; layers that differ; few layers and few heads. Variants change one argument at
-/// a time, as declared in the registries: what is registered cannot escape.
+/// triples; windows; layers that differ; few layers and few heads; loops; own mixes. Variants change
+/// one argument at a time, as declared in the registries: what is registered cannot escape.
 Enumeration enumerate();
 /// Of those the ones that are accepted.
 std::vector<Cell> all_cells();

@@ -28,6 +28,11 @@ WiringRegistry::WiringRegistry() {
 }
 
 void WiringRegistry::add(const WiringInfo& wiring) {
+  if (wiring.name == "mix" || wiring.name == "loop") {
+    fail(ErrorCode::usage,
+         {"wiring registry", "a name other than those of [[model.mix]] and [model.loop]",
+          std::string(wiring.name), ""});
+  }
   for (const WiringInfo& w : wirings_) {
     if (w.name == wiring.name) {
       fail(ErrorCode::usage, {"wiring registry", "a name that is free", std::string(w.name), ""});

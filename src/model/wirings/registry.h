@@ -35,7 +35,7 @@ struct WiringInfo {
 class WiringRegistry {
  public:
   WiringRegistry();
-  /// Throws Error(usage) where the name is taken.
+  /// Throws Error(usage) where the name is taken, or is "mix" or "loop".
   void add(const WiringInfo& wiring);
   /// Throws Error(config) with the nearest name.
   const WiringInfo& find(std::string_view name) const;
