@@ -43,6 +43,10 @@ std::pair<Model, std::unique_ptr<Tokenizer>> make_source(const std::string& sour
   std::vector<io::Override> overrides;
   for (const std::string& text : settings) overrides.push_back(io::parse_override(text));
   const RunConfig config = load_run_config(source, overrides, axes);
+  if (config.data.is_task()) {
+    fail(ErrorCode::config, {"config: data.task", "a model of text", config.data.task.name,
+                             "a task has no tokenizer; remove it to make its model"});
+  }
   check_memory(least_memory(config.model, config.train), usable_memory());
   return {make_model(config.model, seed, DType::f32, WeightCopies::master, axes),
           make_tokenizer(config.data.tokenizer)};

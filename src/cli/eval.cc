@@ -1,11 +1,12 @@
-// weft eval: loss on text, by length of the context.
+// weft eval: loss on text by length of the context, or accuracy at a task.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "cli/eval_progress.h"
+#include "cli/eval_task.h"
 #include "cli/model_arguments.h"
 #include "cli/table.h"
 #include "cli/verb.h"
@@ -23,65 +24,83 @@ class EvalVerb final : public Verb {
  public:
   std::string_view name() const override { return "eval"; }
   std::string_view summary() const override {
-    return "Loss, bits per byte and perplexity on text, by length of the context";
+    return "Loss on text, or accuracy at the task of a model, by length of the context";
   }
 
   void declare(Flags& flags) override {
     flags.text("MODEL", model_, "run, checkpoint or model folder").required();
-    flags.several("--data", data_, "text files and folders").required();
-    flags.integers("--lengths", lengths_, {1, int64_t{1} << 30},
-                   "tokens of a window (the model's context)");
+    flags.several("--data", data_, "text files and folders");
+    flags.integers("--lengths", questions_.lengths, {1, int64_t{1} << 30},
+                   "tokens of a window or sequence (the model's context)");
     flags.integer("--max-tokens", max_tokens_, {0, int64_t{1} << 40},
                   "score at most so many tokens a length; 0: all (all for one length, 65536 for "
                   "several)");
+    flags.integers("--pairs", questions_.pairs, {1, int64_t{1} << 30},
+                   "of a task: pairs of a sequence (as trained)");
+    flags.integer("--sequences", questions_.sequences, {1, int64_t{1} << 40},
+                  "of a task: how many to ask for each result (1000)");
+    flags.integer("--seed", questions_.seed, {0}, "of a task: of the sequences (0)");
     flags.word("--precision", precision_, "f32, bf16 or f64 (that of the weights)");
     flags.repeated("--set", settings_,
-                   "key=value of [model], another reading of the weights: model.loop.repeats=4");
+                   "model.loop.repeats=4: a key of [model], another reading of the weights; of a "
+                   "task back=2: one of data.task_args");
   }
 
   int run(const Invocation& invocation) override {
-    const LoadedModel loaded = load(model_, precision_, settings_);
-    if (lengths_.empty()) lengths_ = {loaded.model.config.context};
+    if (data_.empty() && !is_of_task(model_)) {
+      fail(ErrorCode::usage, {"weft eval", "--data", "none", "see weft eval --help"});
+    }
+    for (const std::string& text : settings_) {
+      (text.starts_with("model.") ? model_settings_ : questions_.settings).push_back(text);
+    }
+    const LoadedModel loaded = load(model_, precision_, model_settings_);
+    if (loaded.task) {
+      if (data_.empty() && max_tokens_ < 0) return eval_task(invocation, loaded, questions_);
+      fail(ErrorCode::usage,
+           {"weft eval",
+            "no --data and no --max-tokens for a model of the task " + loaded.task->name,
+            "one of them", "its sequences are generated: --sequences says how many"});
+    }
+    return eval_text(invocation, loaded);
+  }
+
+ private:
+  int eval_text(const Invocation& invocation, const LoadedModel& loaded) const {
+    const TaskQuestions& q = questions_;
+    if (!q.pairs.empty() || !q.settings.empty()) {
+      fail(ErrorCode::usage,
+           {"weft eval " + (q.pairs.empty() ? "--set " + q.settings.front() : "--pairs"),
+            "a model trained on a task", "one trained on text",
+            "of text only --set model.KEY=value"});
+    }
+    std::vector<int64_t> lengths = q.lengths;
+    if (lengths.empty()) lengths = {loaded.model.config.context};
     const std::vector<io::Path> paths(data_.begin(), data_.end());
     const Corpus corpus = Corpus::open(paths, *loaded.tokenizer);
-    check_length(corpus.size());
+    const int64_t longest = *std::max_element(lengths.begin(), lengths.end());
+    check_length(longest, corpus.size());
     EvaluateOptions options{.max_tokens = max_tokens_, .runtime = invocation.runtime};
-    if (max_tokens_ < 0) options.max_tokens = lengths_.size() > 1 ? kScoredOfSeveralLengths : 0;
-    if (invocation.console.stderr_is_terminal()) options.on_progress = progress(invocation.console);
-    const std::string warning = extrapolation_warning(
-        loaded.model.config, *std::max_element(lengths_.begin(), lengths_.end()));
+    if (max_tokens_ < 0) options.max_tokens = lengths.size() > 1 ? kScoredOfSeveralLengths : 0;
+    options.on_progress = eval_progress(invocation.console);
+    const std::string warning = extrapolation_warning(loaded.model.config, longest);
     options.on_start = [&] {
       if (!warning.empty()) invocation.console.note("warning: " + warning);
     };
     const std::vector<LengthLoss> results =
-        evaluate(loaded.model, corpus, {0, corpus.size()}, lengths_, options);
-    if (options.on_progress) invocation.console.raw("\r\x1b[K");
+        evaluate(loaded.model, corpus, {0, corpus.size()}, lengths, options);
+    end_eval_progress(invocation.console);
     invocation.console.result(invocation.json ? to_json(results) : to_table(results));
     return 0;
   }
 
- private:
   /// A window needs one token more than its length, the label of the last.
-  void check_length(int64_t tokens) const {
-    const int64_t longest = *std::max_element(lengths_.begin(), lengths_.end());
+  static void check_length(int64_t longest, int64_t tokens) {
     if (tokens > longest) return;
     fail(ErrorCode::input,
          {"eval: --data", fmt::format("more than {} tokens, a window", longest),
           std::to_string(tokens),
           tokens < 2 ? "use more text"
                      : fmt::format("use more text, or --lengths of at most {}", tokens - 1)});
-  }
-
-  static std::function<void(double)> progress(const Console& console) {
-    const auto start = std::chrono::steady_clock::now();
-    auto shown = start;
-    return [&console, start, shown](double share) mutable {
-      const auto now = std::chrono::steady_clock::now();
-      if (now - shown < std::chrono::milliseconds(100)) return;
-      shown = now;
-      const double left = std::chrono::duration<double>(now - start).count() * (1 / share - 1);
-      console.raw(fmt::format("\r\x1b[Keval {:.0f}%, {} left", 100 * share, human_seconds(left)));
-    };
   }
 
   static std::string to_json(const std::vector<LengthLoss>& results) {
@@ -107,8 +126,8 @@ class EvalVerb final : public Verb {
   }
 
   std::string model_, precision_;
-  std::vector<std::string> data_, settings_;
-  std::vector<int64_t> lengths_;
+  std::vector<std::string> data_, settings_, model_settings_;
+  TaskQuestions questions_;
   int64_t max_tokens_ = -1;
 };
 

@@ -46,6 +46,11 @@ class GenerateVerb final : public Verb {
     sampler_.seed = static_cast<uint64_t>(seed_);
     const Sampler checked(sampler_);
     const LoadedModel loaded = load(model_, precision_);
+    if (loaded.task) {
+      fail(ErrorCode::input, {"generate: " + model_, "a model of text",
+                              "one of the task " + loaded.task->name + ", which has no tokenizer",
+                              "measure it with weft eval"});
+    }
     const std::vector<int32_t> prompt = loaded.tokenizer->encode(prompt_);
     const auto context = static_cast<int64_t>(prompt.size()) + tokens_;
     check_memory(loaded.model, context);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "cli/table.h"
+#include "data/tasks/task_file.h"
 #include "io/utf8.h"
 
 namespace weft::cli {
@@ -16,15 +17,28 @@ std::optional<DType> parse_precision(const std::string& text) {
   fail(ErrorCode::usage, {"--precision", "f32, bf16 or f64", io::in_quotes(text)});
 }
 
+bool is_of_task(const std::string& model) {
+  try {
+    return std::filesystem::exists(find_checkpoint(model) / "task.json");
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 LoadedModel load(const std::string& model, const std::string& precision,
                  const std::vector<std::string>& settings) {
   const std::optional<DType> type = parse_precision(precision);
   std::vector<io::Override> overrides;
   for (const std::string& text : settings) overrides.push_back(io::parse_override(text));
   std::filesystem::path checkpoint = find_checkpoint(model);
-  // The tokenizer first: it is small, and a folder without one is refused before weights are read.
+  // The small files first: a folder without them is refused before weights are read.
+  std::error_code ignored;
+  if (std::filesystem::exists(checkpoint / "task.json", ignored)) {
+    TaskSettings task = read_task(checkpoint / "task.json");
+    return {checkpoint, load_model(checkpoint, type, Axes(), overrides), nullptr, std::move(task)};
+  }
   std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(checkpoint / "tokenizer.json");
-  return {checkpoint, load_model(checkpoint, type, Axes(), overrides), std::move(tokenizer)};
+  return {checkpoint, load_model(checkpoint, type, Axes(), overrides), std::move(tokenizer), {}};
 }
 
 void refuse_beyond_memory(double bytes, const std::string& what, const std::string& hint) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/tasks/task.h"
 #include "data/tokenizer.h"
 #include "model/model.h"
 
@@ -14,13 +15,17 @@ namespace weft::cli {
 struct LoadedModel {
   std::filesystem::path checkpoint;
   Model model;
-  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<Tokenizer> tokenizer;  ///< null where it was trained on a task
+  std::optional<TaskSettings> task;
 };
 
 /// Loads a run, checkpoint or model folder. `precision`: "" (that of the weights), f32, bf16 or
 /// f64. `settings`: "model.loop.repeats=4", keys of [model] that leave the weights what they are.
 LoadedModel load(const std::string& model, const std::string& precision,
                  const std::vector<std::string>& settings = {});
+
+/// True where the checkpoint that this names was trained on a task; false also where there is none.
+bool is_of_task(const std::string& model);
 
 /// f32, bf16 or f64; nothing for "". Throws Error(usage).
 std::optional<DType> parse_precision(const std::string& text);

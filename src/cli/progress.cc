@@ -19,6 +19,9 @@ std::string progress_line(const Progress& p, int width) {
   std::vector<Part> parts = {{0, fmt::format("step {}/{}", p.step, p.steps)},
                              {1, fmt::format("loss {:.4f}", p.loss)}};
   if (p.val_loss) parts.push_back({3, fmt::format("val_loss {:.4f}", *p.val_loss)});
+  if (p.val_accuracy) {
+    parts.push_back({3, fmt::format("val_accuracy {:.2f}%", 100 * *p.val_accuracy)});
+  }
   if (p.tokens_per_second > 0) {
     parts.push_back({4, human_count(p.tokens_per_second) + " tok/s"});
   }

@@ -12,6 +12,7 @@ struct Progress {
   int64_t step = 0, steps = 0;
   double loss = 0;
   std::optional<double> val_loss = {};
+  std::optional<double> val_accuracy = {};  ///< of a task
   double tokens_per_second = 0;
   double mfu = 0;            ///< 0: not known yet
   double seconds_left = -1;  ///< negative: not known yet

@@ -35,7 +35,7 @@ class Display {
     return {.on_start = [this](const RunStart& start) { begin(start); },
             .on_step = [this](const StepReport& step) { live(step); },
             .on_log = [this](const LogLine& line) { log(line); },
-            .on_eval = [this](int64_t, double loss) { now_.val_loss = loss; },
+            .on_eval = [this](int64_t, const Score& score) { evaluated(score); },
             .on_checkpoint = {}};
   }
   /// Ends the live line.
@@ -51,12 +51,20 @@ class Display {
     now_.steps = start.steps;
     first_step_ = start.first_step;
     begun_ = Clock::now();
+    task_ = !start.task.empty();
+    const std::string data =
+        task_ ? start.task + " sequences made on the fly"
+              : human_count(static_cast<double>(start.corpus_tokens)) + " tokens to train on";
     console_.note(fmt::format(
-        "{} parameters, {} tokens to train on, {} a step, {} of memory{}",
-        human_count(static_cast<double>(start.parameters)),
-        human_count(static_cast<double>(start.corpus_tokens)), start.tokens_per_step,
+        "{} parameters, {}, {} tokens a step, {} of memory{}",
+        human_count(static_cast<double>(start.parameters)), data, start.tokens_per_step,
         human_bytes(start.memory.total()),
         start.first_step > 1 ? fmt::format("; resumed after step {}", start.first_step - 1) : ""));
+  }
+
+  void evaluated(const Score& score) {
+    now_.val_loss = score.loss;
+    if (task_) now_.val_accuracy = score.accuracy;
   }
 
   void live(const StepReport& step) {
@@ -78,6 +86,7 @@ class Display {
     if (console_.stderr_is_terminal()) return;
     Progress p{
         .step = line.step, .steps = now_.steps, .loss = line.loss, .val_loss = line.val_loss};
+    p.val_accuracy = line.val_accuracy;
     p.tokens_per_second = line.tokens_per_second;
     p.mfu = line.mfu;
     console_.note(progress_line(p, 1000));
@@ -88,7 +97,7 @@ class Display {
   RedrawClock clock_;
   Clock::time_point begun_;
   int64_t first_step_ = 1;
-  bool drawn_ = false;
+  bool task_ = false, drawn_ = false;
 };
 
 class TrainVerb final : public Verb {
@@ -149,6 +158,9 @@ class TrainVerb final : public Verb {
         fmt::format("{} step {}", outcome.stopped ? "stopped after" : "trained to", outcome.step);
     if (outcome.loss) line += fmt::format(", loss {:.4f}", *outcome.loss);
     if (outcome.val_loss) line += fmt::format(", val_loss {:.4f}", *outcome.val_loss);
+    if (outcome.val_accuracy) {
+      line += fmt::format(", val_accuracy {:.2f}%", 100 * *outcome.val_accuracy);
+    }
     console.note(line);
     console.note("checkpoint  " + outcome.checkpoint.string());
     console.note("metrics     " + (io::Path(out_) / "metrics.jsonl").string());

@@ -9,22 +9,12 @@
 namespace weft {
 namespace {
 
-// The part of a [batch, time] matrix that is row `row`.
-std::span<int32_t> row_of(std::span<int32_t> matrix, int64_t row, int64_t time) {
-  return matrix.subspan(static_cast<size_t>(row * time), static_cast<size_t>(time));
-}
-
-// One row: tokens from `start`, the next token as the label of each position.
-void fill_row(const Corpus& corpus, int64_t start, int64_t row, int64_t time,
-              const BatchView& out) noexcept {
-  const std::span<int32_t> tokens = row_of(out.tokens, row, time);
-  const std::span<int32_t> labels = row_of(out.labels, row, time);
-  corpus.read(start, tokens);
-  std::copy(tokens.begin() + 1, tokens.end(), labels.begin());
-  corpus.read(start + time, labels.last(1));
-  if (!out.first_key.empty()) {
-    mark_documents(tokens, corpus.separator(), row_of(out.first_key, row, time));
-  }
+// One window: tokens from `start`, the next token as the label of each position.
+void fill_row(const Corpus& corpus, int64_t start, const BatchView& row) noexcept {
+  corpus.read(start, row.tokens);
+  std::copy(row.tokens.begin() + 1, row.tokens.end(), row.labels.begin());
+  corpus.read(start + static_cast<int64_t>(row.tokens.size()), row.labels.last(1));
+  if (!row.first_key.empty()) mark_documents(row.tokens, corpus.separator(), row.first_key);
 }
 
 // A window needs one token more than its length, the label of the last.
@@ -36,6 +26,21 @@ void fill_row(const Corpus& corpus, int64_t start, int64_t row, int64_t time,
 }
 
 }  // namespace
+
+BatchView row_of(const BatchView& out, int64_t row, int64_t time) noexcept {
+  const auto part = [&](std::span<int32_t> matrix) {
+    return matrix.empty()
+               ? matrix
+               : matrix.subspan(static_cast<size_t>(row * time), static_cast<size_t>(time));
+  };
+  return {part(out.tokens), part(out.labels), part(out.first_key)};
+}
+
+void fill_blank(const BatchView& out) noexcept {
+  std::fill(out.tokens.begin(), out.tokens.end(), 0);
+  std::fill(out.labels.begin(), out.labels.end(), kNoLabel);
+  std::fill(out.first_key.begin(), out.first_key.end(), 0);
+}
 
 void mark_documents(std::span<const int32_t> tokens, int32_t separator,
                     std::span<int32_t> first_key) noexcept {
@@ -65,7 +70,7 @@ int64_t TrainWindows::start(int64_t step, int64_t micro, int64_t row) const noex
 
 void TrainWindows::fill(int64_t step, int64_t micro, const BatchView& out) const noexcept {
   for (int64_t row = 0; row < options_.batch; ++row) {
-    fill_row(*corpus_, start(step, micro, row), row, options_.time, out);
+    fill_row(*corpus_, start(step, micro, row), row_of(out, row, options_.time));
   }
 }
 
@@ -92,16 +97,14 @@ void EvalWindows::fill(int64_t first, const BatchView& out) const noexcept {
   const int64_t time = options_.length;
   const int64_t batch = static_cast<int64_t>(out.tokens.size()) / time;
   for (int64_t row = 0; row < batch; ++row) {
-    const std::span<int32_t> labels = row_of(out.labels, row, time);
-    if (first + row < count_) {
-      fill_row(*corpus_, first_start_ + (first + row) * options_.score, row, time, out);
-      const auto unscored = static_cast<size_t>(time - options_.score);
-      std::fill_n(labels.begin(), unscored, kNoLabel);
+    const BatchView window = row_of(out, row, time);
+    if (first + row >= count_) {
+      fill_blank(window);
       continue;
     }
-    std::fill_n(row_of(out.tokens, row, time).begin(), time, 0);
-    std::fill_n(labels.begin(), time, kNoLabel);
-    if (!out.first_key.empty()) std::fill_n(row_of(out.first_key, row, time).begin(), time, 0);
+    fill_row(*corpus_, first_start_ + (first + row) * options_.score, window);
+    const auto unscored = static_cast<size_t>(time - options_.score);
+    std::fill_n(window.labels.begin(), unscored, kNoLabel);
   }
 }
 

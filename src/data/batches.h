@@ -1,4 +1,5 @@
-// Windows of a corpus as rows of a batch: drawn at random for training, in order for evaluation.
+// Rows of a batch, and windows of a corpus as such: drawn at random for training, in order for
+// evaluation.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,30 @@ struct BatchView {
   std::span<int32_t> first_key = {};  ///< [batch, time], optional: see mark_documents
 };
 
+/// What a model is trained on. Nothing is remembered between calls: any micro-batch can be made
+/// again, and a step replayed without the ones before it.
+class TrainBatches {
+ public:
+  virtual ~TrainBatches() = default;
+  /// Writes micro-batch `micro` of step `step` (from 0).
+  virtual void fill(int64_t step, int64_t micro, const BatchView& out) const noexcept = 0;
+};
+
+/// A fixed set of rows that a model is evaluated on.
+class EvalBatches {
+ public:
+  virtual ~EvalBatches() = default;
+  virtual int64_t count() const = 0;  ///< rows
+  /// Writes rows from `first` on, as many as `out` holds; those past the last row are token 0
+  /// without labels, so that every batch has the same shape.
+  virtual void fill(int64_t first, const BatchView& out) const noexcept = 0;
+};
+
+/// Row `row` of `out`, whose rows are `time` long.
+BatchView row_of(const BatchView& out, int64_t row, int64_t time) noexcept;
+/// Token 0 everywhere, no labels.
+void fill_blank(const BatchView& out) noexcept;
+
 /// For each position of a window the position, in the same window, at which its document begins: a
 /// separator belongs to the document that it opens, and what stands before the first separator
 /// begins at 0. Spans are of equal length.
@@ -31,7 +56,7 @@ void mark_documents(std::span<const int32_t> tokens, int32_t separator,
 /// generator named "data.windows" at index (s * accumulate + m) * batch + r: the seed alone decides
 /// the order, a step can be replayed without the ones before it, and 2 x 8 rows see the data that
 /// 1 x 16 see.
-class TrainWindows {
+class TrainWindows final : public TrainBatches {
  public:
   struct Options {
     uint64_t seed = 0;
@@ -46,8 +71,8 @@ class TrainWindows {
 
   /// First token of row `row` of a micro-batch, in the corpus.
   int64_t start(int64_t step, int64_t micro, int64_t row) const noexcept;
-  /// Writes one micro-batch; spans are batch * time long.
-  void fill(int64_t step, int64_t micro, const BatchView& out) const noexcept;
+  /// Spans are batch * time long.
+  void fill(int64_t step, int64_t micro, const BatchView& out) const noexcept override;
 
  private:
   const Corpus* corpus_;
@@ -61,7 +86,7 @@ class TrainWindows {
 /// only the block has labels. So with score = length (the default) windows lie end to end and every
 /// position counts, and with a smaller score the same blocks can be measured at several lengths:
 /// give each the same `score` and `longest`. A last block that is not full is left out.
-class EvalWindows {
+class EvalWindows final : public EvalBatches {
  public:
   struct Options {
     int64_t length = 1;      ///< tokens of a window
@@ -74,11 +99,10 @@ class EvalWindows {
   /// or a score above the length, and Error(input) where not one block fits.
   EvalWindows(const Corpus& corpus, Split split, Options options);
 
-  int64_t count() const { return count_; }                     ///< windows
+  int64_t count() const override { return count_; }            ///< windows
   int64_t targets() const { return count_ * options_.score; }  ///< labels in all of them
-  /// Writes windows [first, first + batch), batch = tokens.size() / length; rows past the last
-  /// window hold token 0 without labels, so that every batch has the same shape.
-  void fill(int64_t first, const BatchView& out) const noexcept;
+  /// Writes windows [first, first + batch), batch = tokens.size() / length.
+  void fill(int64_t first, const BatchView& out) const noexcept override;
 
  private:
   const Corpus* corpus_;

@@ -447,6 +447,7 @@ void Builder::finish(ValueId x) {
   built_.loss = losses.at(0);
   built_.count = losses.at(1);
   built_.row_losses = losses.at(2);
+  built_.right = losses.at(3);
   for (const ValueId v : losses) graph_.keep(v);
 }
 

@@ -40,7 +40,8 @@ struct BuiltProgram {
   std::vector<ParameterSlot> parameters;
   std::vector<TensorDesc> states;  ///< caches, then recurrent states, in the order of the plan
   ValueId loss = -1, count = -1, row_losses = -1;  ///< train, evaluate
-  ValueId logits = -1;                             ///< logits, generate: f32 (f64 in f64 programs)
+  ValueId right = -1;   ///< the same: labels whose logit is the largest, f64 [1]
+  ValueId logits = -1;  ///< logits, generate: f32 (f64 in f64 programs)
 };
 
 /// Inputs of the program: slot 0 is the token ids, i32 [batch * time]. Throws Error(config) where

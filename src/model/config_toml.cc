@@ -114,39 +114,16 @@ void read_wiring(TableReader& table, const Design& design, ModelConfig& c, const
   }
 }
 
-io::Value to_value(const Arg& arg) {
-  io::Value v;
-  if (const auto* list = std::get_if<std::vector<int64_t>>(&arg)) {
-    io::Value::Array array;
-    for (const int64_t i : *list) array.push_back({i, 0});
-    v.data = array;
-  } else {
-    std::visit(
-        [&](const auto& x) {
-          if constexpr (!std::is_same_v<std::decay_t<decltype(x)>, std::vector<int64_t>>)
-            v.data = x;
-        },
-        arg);
-  }
-  return v;
-}
-
-io::Value to_value(const Args& args) {
-  io::Value table;
-  for (const auto& [name, arg] : args.values()) table.at(name) = to_value(arg);
-  return table;
-}
-
 void write_layer(io::Value& table, const LayerConfig& layer) {
   table.at("kv_heads").data = layer.kv_heads;
   table.at("mechanism").data = layer.mechanism;
   table.at("position").data = layer.position;
   table.at("window").data = layer.window;
   if (!layer.mechanism_args.values().empty()) {
-    table.at("mechanism_args") = to_value(layer.mechanism_args);
+    table.at("mechanism_args") = args_table(layer.mechanism_args);
   }
   if (!layer.position_args.values().empty()) {
-    table.at("position_args") = to_value(layer.position_args);
+    table.at("position_args") = args_table(layer.position_args);
   }
 }
 
@@ -170,7 +147,7 @@ io::Value::Array overrides(const ModelConfig& c) {
   io::Value::Array entries;
   for (const auto& [layer, list] : kinds) {
     io::Value& entry = entries.emplace_back();
-    entry.at("layers") = to_value(Arg(list));
+    entry.at("layers") = arg_value(Arg(list));
     write_layer(entry, layer);
   }
   return entries;
@@ -230,7 +207,7 @@ io::Value write_model(const ModelConfig& c) {
   write_layer(table, c.layer.front());
   for (const WiringConfig& w : c.wiring) {
     if (w.args.values().empty()) continue;
-    table.at("wiring_args").at(w.name) = to_value(w.args);
+    table.at("wiring_args").at(w.name) = args_table(w.args);
   }
   if (!(c.loop == LoopConfig())) {
     io::Value& loop = table.at("loop");

@@ -199,4 +199,27 @@ void TableReader::finish() const {
   }
 }
 
+Value arg_value(const Arg& arg) {
+  Value v;
+  if (const auto* list = std::get_if<std::vector<int64_t>>(&arg)) {
+    Value::Array array;
+    for (const int64_t i : *list) array.push_back({i, 0});
+    v.data = array;
+  } else {
+    std::visit(
+        [&](const auto& x) {
+          if constexpr (!std::is_same_v<std::decay_t<decltype(x)>, std::vector<int64_t>>)
+            v.data = x;
+        },
+        arg);
+  }
+  return v;
+}
+
+Value args_table(const Args& args) {
+  Value table;
+  for (const auto& [name, arg] : args.values()) table.at(name) = arg_value(arg);
+  return table;
+}
+
 }  // namespace weft

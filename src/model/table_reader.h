@@ -49,4 +49,8 @@ class TableReader {
   std::vector<std::string> known_;
 };
 
+/// Arguments as they stand in a configuration, every one spelled out.
+io::Value arg_value(const Arg& arg);
+io::Value args_table(const Args& args);
+
 }  // namespace weft

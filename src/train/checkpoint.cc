@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "data/tasks/task_file.h"
 #include "io/atomic.h"
 #include "io/json.h"
 #include "io/safetensors.h"
@@ -79,15 +80,15 @@ TrainState read_state(const fs::path& path) {
   }
 }
 
-}  // namespace
-
-io::Path write_checkpoint(const io::Path& run, const Model& model, const Optimizer& optimizer,
-                          const Tokenizer& tokenizer, const TrainConfig& train,
-                          const TrainState& state) {
+// `write_source`: says in a file of the folder where the model's ids come from.
+template <class WriteSource>
+io::Path write_folder(const io::Path& run, const Model& model, const Optimizer& optimizer,
+                      const TrainConfig& train, const TrainState& state,
+                      const WriteSource& write_source) {
   const fs::path path = step_folder(run, state.step);
   io::AtomicDir folder(path);
   save_model(folder.path(), model);
-  write_tokenizer(folder.path() / "tokenizer.json", tokenizer);
+  write_source(folder.path());
   std::vector<io::NamedTensor> tensors;
   for (const OptimizerTensor& t : optimizer.state()) tensors.push_back({t.name, t.tensor});
   io::write_safetensors(folder.path() / "optimizer.safetensors", tensors);
@@ -96,6 +97,23 @@ io::Path write_checkpoint(const io::Path& run, const Model& model, const Optimiz
   point_latest(run, state.step);
   prune(run, state.step, train.keep_checkpoints);
   return path;
+}
+
+}  // namespace
+
+io::Path write_checkpoint(const io::Path& run, const Model& model, const Optimizer& optimizer,
+                          const Tokenizer& tokenizer, const TrainConfig& train,
+                          const TrainState& state) {
+  return write_folder(run, model, optimizer, train, state, [&](const fs::path& folder) {
+    write_tokenizer(folder / "tokenizer.json", tokenizer);
+  });
+}
+
+io::Path write_checkpoint(const io::Path& run, const Model& model, const Optimizer& optimizer,
+                          const TaskSettings& task, const TrainConfig& train,
+                          const TrainState& state) {
+  return write_folder(run, model, optimizer, train, state,
+                      [&](const fs::path& folder) { write_task(folder / "task.json", task); });
 }
 
 TrainState read_checkpoint(const io::Path& checkpoint, Model& model, Optimizer& optimizer,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "data/tasks/task.h"
 #include "data/tokenizer.h"
 #include "io/file.h"
 #include "model/model.h"
@@ -27,6 +28,10 @@ struct TrainState {
 /// path. Throws Error(runtime) where writing fails; what was there is unharmed.
 io::Path write_checkpoint(const io::Path& run, const Model& model, const Optimizer& optimizer,
                           const Tokenizer& tokenizer, const TrainConfig& train,
+                          const TrainState& state);
+/// The same of a model trained on a task: task.json in place of tokenizer.json.
+io::Path write_checkpoint(const io::Path& run, const Model& model, const Optimizer& optimizer,
+                          const TaskSettings& task, const TrainConfig& train,
                           const TrainState& state);
 
 /// Reads weights and optimiser state back. Throws Error(input) where a file is missing, damaged or

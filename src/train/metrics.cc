@@ -45,15 +45,17 @@ std::string_view lines_until(std::string_view text, int64_t last_step, const io:
 std::string to_json_line(const LogLine& line) {
   const nlohmann::json val =
       line.val_loss ? nlohmann::json(*line.val_loss) : nlohmann::json(nullptr);
-  return io::to_json_line({{"step", line.step},
-                           {"tokens", line.tokens},
-                           {"loss", line.loss},
-                           {"val_loss", val},
-                           {"lr", line.lr},
-                           {"grad_norm", line.grad_norm},
-                           {"tokens_per_second", line.tokens_per_second},
-                           {"mfu", line.mfu},
-                           {"seconds", line.seconds}});
+  nlohmann::json keys = {{"step", line.step},
+                         {"tokens", line.tokens},
+                         {"loss", line.loss},
+                         {"val_loss", val},
+                         {"lr", line.lr},
+                         {"grad_norm", line.grad_norm},
+                         {"tokens_per_second", line.tokens_per_second},
+                         {"mfu", line.mfu},
+                         {"seconds", line.seconds}};
+  if (line.val_accuracy) keys["val_accuracy"] = *line.val_accuracy;
+  return io::to_json_line(keys);
 }
 
 MetricsFile::MetricsFile(const io::Path& path, int64_t last_step)

@@ -15,6 +15,7 @@ struct LogLine {
   int64_t tokens = 0;  ///< trained on since the run began
   double loss = 0;     ///< nats per token, of this step
   std::optional<double> val_loss;
+  std::optional<double> val_accuracy;  ///< of a task: share of the labels guessed
   double lr = 0;
   double grad_norm = 0;
   double tokens_per_second = 0;  ///< since the line before
@@ -22,6 +23,7 @@ struct LogLine {
   double seconds = 0;            ///< since the run began, all its parts together
 };
 /// Every key of the contract on one line; val_loss is null where nothing was evaluated.
+/// val_accuracy, which is no key of text, is left out then.
 std::string to_json_line(const LogLine& line);
 
 /// The file of a run, open for appending and locked against a second process.

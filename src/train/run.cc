@@ -9,11 +9,10 @@
 #include <vector>
 
 #include "base/error.h"
-#include "data/batches.h"
-#include "data/corpus.h"
 #include "io/atomic.h"
 #include "model/model.h"
 #include "train/checkpoint.h"
+#include "train/run_data.h"
 #include "train/trainer.h"
 
 namespace weft {
@@ -27,57 +26,6 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Text to train and evaluate on.
-struct RunData {
-  std::unique_ptr<Tokenizer> tokenizer;
-  std::optional<Corpus> train_text, validation_text;
-  std::optional<TrainWindows> train;
-  std::optional<EvalWindows> validation;
-  int64_t train_tokens = 0, validation_tokens = 0;
-};
-
-std::vector<io::Path> paths(const std::vector<std::string>& texts) {
-  return {texts.begin(), texts.end()};
-}
-
-void check_data_config(const RunConfig& config, const Tokenizer& tokenizer) {
-  const DataConfig& d = config.data;
-  if (d.train.empty()) {
-    fail(ErrorCode::config, {"config: data.train", "a file or folder of text", "nothing",
-                             "add --set data.train=FILE"});
-  }
-  if (d.holdout > 0 && !d.validation.empty()) {
-    fail(ErrorCode::config, {"config: data.holdout", "either data.validation or data.holdout",
-                             "both", "remove one of them"});
-  }
-  if (config.model.vocab < tokenizer.vocab()) {
-    fail(ErrorCode::config,
-         {"config: model.vocab",
-          fmt::format("at least {}, the ids of the tokenizer", tokenizer.vocab()),
-          std::to_string(config.model.vocab), ""});
-  }
-}
-
-void open_text(const RunConfig& config, RunData& data) {
-  const TrainConfig& t = config.train;
-  const int64_t time = config.model.context;
-  data.train_text.emplace(Corpus::open(paths(config.data.train), *data.tokenizer));
-  const Splits splits = split_tail(*data.train_text, config.data.holdout);
-  data.train_tokens = splits.train.size();
-  data.train.emplace(*data.train_text, splits.train,
-                     TrainWindows::Options{t.seed, t.batch, t.accumulate, time});
-  const EvalWindows::Options options{.length = time, .max_tokens = t.eval_batches * t.batch * time};
-  if (!config.data.validation.empty()) {
-    data.validation_text.emplace(Corpus::open(paths(config.data.validation), *data.tokenizer));
-    const Split all{0, data.validation_text->size()};
-    data.validation.emplace(*data.validation_text, all, options);
-    data.validation_tokens = all.size();
-  } else if (splits.held_out.size() > 0) {
-    data.validation.emplace(*data.train_text, splits.held_out, options);
-    data.validation_tokens = splits.held_out.size();
-  }
-}
-
 void make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
@@ -88,8 +36,9 @@ void make_folder(const fs::path& path) {
 }
 
 // What may not change when a run is continued: everything but a larger number of steps.
-void check_resumed(const RunConfig& config, const fs::path& stored_file, const Axes& axes) {
-  const RunConfig stored = load_run_config(stored_file.string(), {}, axes);
+void check_resumed(const TrainRequest& request, const fs::path& stored_file) {
+  const RunConfig& config = request.config;
+  const RunConfig stored = load_run_config(stored_file.string(), {}, request.axes, request.tasks);
   RunConfig same_steps = config;
   same_steps.train.steps = stored.train.steps;
   const std::string key = first_difference(write_run_config(stored), write_run_config(same_steps));
@@ -126,7 +75,7 @@ void prepare_folder(const TrainRequest& request) {
     fail(ErrorCode::usage, {request.out.string(), "a folder without a run", "a run",
                             "continue it with --resume or choose another --out"});
   }
-  if (exists) check_resumed(request.config, stored, request.axes);
+  if (exists) check_resumed(request, stored);
 }
 
 class Run {
@@ -180,11 +129,7 @@ TrainingPrograms Run::plan() const {
 
 // Everything that can be refused is refused here, before the folder is touched.
 void Run::open() {
-  data_.tokenizer = make_tokenizer(config_.data.tokenizer);
-  if (train().steps > 0 || !config_.data.train.empty()) {
-    check_data_config(config_, *data_.tokenizer);
-    open_text(config_, data_);
-  }
+  data_ = open_data(config_, request_.tasks);
   TrainingPrograms programs = plan();
   model_.emplace(make_model(config_.model, train().seed, DType::f32,
                             Trainer::weight_copies(train().precision), request_.axes));
@@ -224,6 +169,7 @@ void Run::announce() const {
   start.tokens_per_step = trainer_->tokens_per_step();
   start.corpus_tokens = data_.train_tokens;
   start.validation_tokens = data_.validation_tokens;
+  start.task = config_.data.task.name;
   start.memory = trainer_->memory();
   request_.observer.on_start(start);
 }
@@ -262,7 +208,7 @@ void Run::finish_step() {
     observer.on_step({step_, result_.loss, result_.lr, result_.grad_norm, rate});
   }
   if (peak_gflops_ == 0) peak_gflops_ = trainer_->measure_peak(kPeakSeconds);
-  const bool evaluate = data_.validation.has_value() && due(train().eval_every);
+  const bool evaluate = data_.validation != nullptr && due(train().eval_every);
   if (evaluate || due(train().log_every)) log(evaluate);
   if (due(train().checkpoint_every)) checkpoint();
 }
@@ -279,8 +225,10 @@ void Run::log(bool evaluate) {
       static_cast<double>(steps_since_log_ * trainer_->tokens_per_step()) / step_seconds_;
   line.mfu = line.tokens_per_second * trainer_->flops_per_token() / (peak_gflops_ * 1e9);
   if (evaluate) {
-    outcome_.val_loss = line.val_loss = trainer_->evaluate(*data_.validation);
-    if (observer.on_eval) observer.on_eval(step_, *line.val_loss);
+    const Score score = trainer_->evaluate(*data_.validation);
+    outcome_.val_loss = line.val_loss = score.loss;
+    if (config_.data.is_task()) outcome_.val_accuracy = line.val_accuracy = score.accuracy;
+    if (observer.on_eval) observer.on_eval(step_, score);
   }
   line.seconds = now() - began_;
   metrics_->append(line);
@@ -303,8 +251,11 @@ TrainState Run::state() const {
 void Run::checkpoint() {
   trainer_->check_weights();
   metrics_->flush();
-  outcome_.checkpoint = write_checkpoint(request_.out, *model_, trainer_->optimizer(),
-                                         *data_.tokenizer, train(), state());
+  outcome_.checkpoint = config_.data.is_task()
+                            ? write_checkpoint(request_.out, *model_, trainer_->optimizer(),
+                                               config_.data.task, train(), state())
+                            : write_checkpoint(request_.out, *model_, trainer_->optimizer(),
+                                               *data_.tokenizer, train(), state());
   checkpointed_ = step_;
   if (request_.observer.on_checkpoint) request_.observer.on_checkpoint(step_, outcome_.checkpoint);
 }

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 
+#include "data/score.h"
 #include "io/file.h"
 #include "runtime/runtime.h"
 #include "train/memory.h"
@@ -21,7 +23,8 @@ struct RunStart {
   int64_t parameters = 0;
   int64_t tokens_per_step = 0;
   int64_t corpus_tokens = 0;      ///< to train on
-  int64_t validation_tokens = 0;  ///< 0: nothing to evaluate on
+  int64_t validation_tokens = 0;  ///< of text; 0: none to evaluate on
+  std::string task;               ///< "": text
   MemoryPlan memory;
 };
 
@@ -40,7 +43,7 @@ struct TrainObserver {
   std::function<void(const RunStart&)> on_start = {};
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const LogLine&)> on_log = {};
-  std::function<void(int64_t step, double val_loss)> on_eval = {};
+  std::function<void(int64_t step, const Score&)> on_eval = {};
   std::function<void(int64_t step, const io::Path&)> on_checkpoint = {};
 };
 
@@ -53,6 +56,7 @@ struct TrainRequest {
   double peak_gflops = 0;  ///< denominator of mfu; 0: measured after the first step
   TrainObserver observer = {};
   Axes axes = {};
+  TaskRegistry tasks = {};
 };
 
 struct TrainOutcome {
@@ -60,6 +64,7 @@ struct TrainOutcome {
   bool stopped = false;                  ///< by the flag, before the last step
   io::Path checkpoint;                   ///< the newest
   std::optional<double> loss, val_loss;  ///< of the last step, if one was done
+  std::optional<double> val_accuracy;    ///< the same; tasks only
 };
 
 /// Trains to the last step, or until the flag is set. A run that was killed at any moment and is

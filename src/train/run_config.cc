@@ -8,6 +8,7 @@
 #include "model/config_toml.h"
 #include "model/designs.h"
 #include "model/table_reader.h"
+#include "train/run_data.h"
 
 namespace weft {
 namespace {
@@ -47,22 +48,25 @@ io::Value source_tree(const std::string& source, std::string& file) {
 
 }  // namespace
 
-RunConfig read_run_config(const io::Value& root, std::string_view file, const Axes& axes) {
+RunConfig read_run_config(const io::Value& root, std::string_view file, const Axes& axes,
+                          const TaskRegistry& tasks) {
   TableReader table(root, file, "");
   const io::Value *model = table.take("model"), *data = table.take("data"),
                   *train = table.take("train");
   table.finish();
-  return {read_model(table_or_empty(model), file, axes),
-          read_data_config(table_or_empty(data), file),
-          read_train_config(table_or_empty(train), file)};
+  RunConfig config{read_model(table_or_empty(model), file, axes),
+                   read_data_config(table_or_empty(data), file, tasks),
+                   read_train_config(table_or_empty(train), file)};
+  if (config.data.is_task()) check_task(config, tasks);
+  return config;
 }
 
 RunConfig load_run_config(const std::string& source, const std::vector<io::Override>& overrides,
-                          const Axes& axes) {
+                          const Axes& axes, const TaskRegistry& tasks) {
   std::string file;
   io::Value root = source_tree(source, file);
   for (const io::Override& o : overrides) io::set_path(root, o.path, o.value);
-  return read_run_config(root, file, axes);
+  return read_run_config(root, file, axes, tasks);
 }
 
 io::Value write_run_config(const RunConfig& config) {

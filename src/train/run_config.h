@@ -19,14 +19,15 @@ struct RunConfig {
   TrainConfig train;
 };
 
-/// Reads the tables [model], [data] and [train] of a tree. Throws Error(config) naming the key.
+/// Reads the tables [model], [data] and [train] of a tree. Throws Error(config) naming the key,
+/// also where a task does not go with the model.
 RunConfig read_run_config(const io::Value& root, std::string_view file = "",
-                          const Axes& axes = Axes());
+                          const Axes& axes = Axes(), const TaskRegistry& tasks = {});
 /// `source`: a TOML file or the name of a design; `overrides` are applied to it before it is read.
 /// Throws Error(input) where it is neither.
 RunConfig load_run_config(const std::string& source,
                           const std::vector<io::Override>& overrides = {},
-                          const Axes& axes = Axes());
+                          const Axes& axes = Axes(), const TaskRegistry& tasks = {});
 
 /// The tree with every key spelled out. read_run_config gives the configuration back, and its TOML
 /// text is what a run keeps as config.toml.

@@ -67,6 +67,24 @@ void read_paths(TableReader& table, std::string_view key, std::vector<std::strin
   }
 }
 
+// A task in place of text: nothing else then says where tokens come from.
+void read_task_settings(TableReader& table, TaskSettings& task, const TaskRegistry& tasks) {
+  const bool given = table.has("task");
+  std::map<std::string, Arg> args;
+  table.read("task", task.name);
+  table.read("task_args", args);
+  if (!given && table.has("task_args")) {
+    table.refuse("task_args", "data.task beside it", "none", "name the task, or remove them");
+  }
+  if (!given) return;
+  task = configure_task(task.name, args, table.where("task_args"), tasks);
+  for (const char* key : {"train", "validation", "holdout", "tokenizer", "mask_documents"}) {
+    if (!table.has(key)) continue;
+    table.refuse(key, "nothing beside data.task: sequences are generated",
+                 "data." + std::string(key), "remove one of the two");
+  }
+}
+
 template <class T>
 io::Value to_value(T x) {
   io::Value v;
@@ -86,7 +104,8 @@ Schedule TrainConfig::rates() const {
   return {schedule, lr, min_lr, warmup_lr, steps, warmup, decay_fraction};
 }
 
-DataConfig read_data_config(const io::Value& value, std::string_view file) {
+DataConfig read_data_config(const io::Value& value, std::string_view file,
+                            const TaskRegistry& tasks) {
   DataConfig d;
   TableReader table(value, file, "data");
   read_paths(table, "train", d.train);
@@ -94,6 +113,7 @@ DataConfig read_data_config(const io::Value& value, std::string_view file) {
   table.read("holdout", d.holdout, 0, 0.999);
   table.read("tokenizer", d.tokenizer);
   table.read("mask_documents", d.mask_documents);
+  read_task_settings(table, d.task, tasks);
   table.finish();
   return d;
 }
@@ -122,6 +142,11 @@ TrainConfig read_train_config(const io::Value& value, std::string_view file) {
 
 io::Value write_data_config(const DataConfig& d) {
   io::Value out;
+  if (d.is_task()) {
+    out.at("task") = to_value(d.task.name);
+    out.at("task_args") = args_table(d.task.args);
+    return out;
+  }
   out.at("train") = to_value(d.train);
   out.at("validation") = to_value(d.validation);
   out.at("holdout") = to_value(d.holdout);

@@ -7,19 +7,23 @@
 #include <vector>
 
 #include "base/dtype.h"
+#include "data/tasks/task.h"
 #include "io/value.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
 namespace weft {
 
+/// Text, or a task in its place.
 struct DataConfig {
   std::vector<std::string> train;       ///< files and folders
   std::vector<std::string> validation;  ///< the same; empty: the held-out tail, if any
   double holdout = 0;                   ///< tail fraction of the training data, [0, 1)
   std::string tokenizer = "byte";
   bool mask_documents = false;  ///< no attention across separators
+  TaskSettings task;            ///< generated sequences; no name: text
 
+  bool is_task() const { return !task.name.empty(); }
   bool operator==(const DataConfig&) const = default;
 };
 
@@ -40,9 +44,11 @@ struct TrainConfig {
 
   OptimizerConfig optimizer;
 
-  int64_t log_every = 10;          ///< steps; the last is always logged
-  int64_t eval_every = 250;        ///< steps; 0: after the last only
-  int64_t eval_batches = 16;       ///< batches of an evaluation; 0: all of the validation data
+  int64_t log_every = 10;    ///< steps; the last is always logged
+  int64_t eval_every = 250;  ///< steps; 0: after the last only
+  /// Batches of an evaluation on text; 0: all of the validation data. A task says by itself how
+  /// many sequences it is evaluated on.
+  int64_t eval_batches = 16;
   int64_t checkpoint_every = 250;  ///< steps; 0: after the last only
   int64_t keep_checkpoints = 2;    ///< newest ones kept; 0: all
 
@@ -51,7 +57,8 @@ struct TrainConfig {
 
 /// Reads a table, filling in defaults. Throws Error(config) naming the key at an unknown one (with
 /// the nearest), a wrong type or a value out of range. `file` is for messages.
-DataConfig read_data_config(const io::Value& table, std::string_view file = "");
+DataConfig read_data_config(const io::Value& table, std::string_view file = "",
+                            const TaskRegistry& tasks = {});
 TrainConfig read_train_config(const io::Value& table, std::string_view file = "");
 /// The same tables with every key spelled out; reading them gives the configuration back.
 io::Value write_data_config(const DataConfig& config);

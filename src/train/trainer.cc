@@ -38,6 +38,7 @@ Trainer::Trainer(Model& model, const Options& options, TrainingPrograms programs
       config_(options.train),
       rates_(options.train.rates()),
       runtime_(options.runtime),
+      axes_(options.axes),
       mask_documents_(options.mask_documents),
       time_(model.config.context),
       programs_(std::move(programs)),
@@ -81,29 +82,29 @@ BatchView Trainer::batch() const {
           mask_documents_ ? first_key_.span<int32_t>() : std::span<int32_t>{}};
 }
 
-StepResult Trainer::step(int64_t step, const TrainWindows& windows) {
+StepResult Trainer::step(int64_t step, const TrainBatches& batches) {
   RunArgs args = run_args();
   args.loss_scale = 1.f / static_cast<float>(config_.accumulate);
   double loss = 0;
   for (int64_t micro = 0; micro < config_.accumulate; ++micro) {
-    windows.fill(step - 1, micro, batch());
+    batches.fill(step - 1, micro, batch());
     programs_.train.program.run(args, micro > 0);
     loss += scalar(programs_.train.program, programs_.train.loss);
   }
   loss /= static_cast<double>(config_.accumulate);
   const double norm = optimizer_->gradient_norm(gradients_);
-  if (!std::isfinite(loss) || !std::isfinite(norm)) stop_at_fault(step, windows);
+  if (!std::isfinite(loss) || !std::isfinite(norm)) stop_at_fault(step, batches);
   const double lr = rates_.rate(step);
   optimizer_->update(gradients_, step, lr, norm);
   return {loss, norm, lr};
 }
 
-void Trainer::stop_at_fault(int64_t step, const TrainWindows& windows) {
+void Trainer::stop_at_fault(int64_t step, const TrainBatches& batches) {
   RunArgs args = run_args();
   args.loss_scale = 1.f / static_cast<float>(config_.accumulate);
   std::string where;
   for (int64_t micro = 0; micro < config_.accumulate && where.empty(); ++micro) {
-    windows.fill(step - 1, micro, batch());
+    batches.fill(step - 1, micro, batch());
     where = programs_.train.program.first_fault(args);
   }
   // Each micro-batch is finite by itself: their sum is not.
@@ -111,22 +112,19 @@ void Trainer::stop_at_fault(int64_t step, const TrainWindows& windows) {
   not_finite("step " + std::to_string(step), where);
 }
 
-double Trainer::evaluate(const EvalWindows& windows) {
+Score Trainer::evaluate(const EvalBatches& batches) {
   const RunArgs args = run_args();
-  double sum = 0, count = 0;
-  for (int64_t first = 0; first < windows.count(); first += config_.batch) {
-    windows.fill(first, batch());
+  ScoreSum sum;
+  for (int64_t first = 0; first < batches.count(); first += config_.batch) {
+    batches.fill(first, batch());
     programs_.evaluate.program.run(args);
-    const double labels = scalar(programs_.evaluate.program, programs_.evaluate.count);
-    const double loss = scalar(programs_.evaluate.program, programs_.evaluate.loss);
-    if (!std::isfinite(loss)) {
+    if (!std::isfinite(scalar(programs_.evaluate.program, programs_.evaluate.loss))) {
       const std::string where = programs_.evaluate.program.first_fault(args);
       not_finite("evaluation", where.empty() ? "the loss" : where);
     }
-    sum += loss * labels;
-    count += labels;
+    sum.add(programs_.evaluate);
   }
-  return sum / count;
+  return sum.mean();
 }
 
 void Trainer::check_weights() const {
@@ -140,7 +138,7 @@ double Trainer::measure_peak(double seconds) {
 }
 
 double Trainer::flops_per_token() const {
-  return training_flops(model_.config, model_.layout, model_.parameters.specs(), time_);
+  return training_flops(model_.config, model_.layout, model_.parameters.specs(), time_, axes_);
 }
 
 }  // namespace weft

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/batches.h"
+#include "data/score.h"
 #include "model/model.h"
 #include "train/memory.h"
 #include "train/optimizer.h"
@@ -22,7 +23,7 @@ struct StepResult {
   double lr = 0;
 };
 
-/// Trains a model on windows of model.context tokens.
+/// Trains a model on rows of model.context tokens.
 class Trainer {
  public:
   struct Options {
@@ -43,14 +44,14 @@ class Trainer {
   /// The copies of the weights that training in this precision needs.
   static WeightCopies weight_copies(DType precision);
 
-  /// Update number `step` (from 1) on the windows of step - 1. The same step on the same state
+  /// Update number `step` (from 1) on the batches of step - 1. The same step on the same state
   /// gives the same bits for any number of threads. Allocates nothing. Throws Error(runtime) where
   /// the loss or a gradient is not finite, naming the first op that made it so; weights and
   /// optimiser are then those of the step before.
-  StepResult step(int64_t step, const TrainWindows& windows);
+  StepResult step(int64_t step, const TrainBatches& batches);
 
-  /// Mean loss over all labels of the windows. Throws Error(runtime) where it is not finite.
-  double evaluate(const EvalWindows& windows);
+  /// The mean over all labels of the rows. Throws Error(runtime) where the loss is not finite.
+  Score evaluate(const EvalBatches& batches);
 
   /// Throws Error(runtime) naming a parameter that holds a NaN or an infinity.
   void check_weights() const;
@@ -70,12 +71,13 @@ class Trainer {
   void bind();
   RunArgs run_args() const;
   BatchView batch() const;
-  [[noreturn]] void stop_at_fault(int64_t step, const TrainWindows& windows);
+  [[noreturn]] void stop_at_fault(int64_t step, const TrainBatches& batches);
 
   Model& model_;
   TrainConfig config_;
   Schedule rates_;
   Runtime runtime_;
+  Axes axes_;
   bool mask_documents_;
   int64_t time_;
   TrainingPrograms programs_;

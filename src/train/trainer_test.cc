@@ -123,11 +123,11 @@ TEST(Trainer, EvaluationIsTheLossOfTheWindows) {
   Bench bench({});
   bench.steps(20);
   const EvalWindows all(bench.corpus, {0, 32 * 12 + 1}, {.length = 32});
-  const double mean = bench.trainer.evaluate(all);
+  const double mean = bench.trainer.evaluate(all).loss;
   double sum = 0;  // 12 windows in batches of 4, and one by one
   for (int64_t w = 0; w < 12; ++w) {
     const Split one{32 * w, 32 * (w + 1) + 1};
-    sum += bench.trainer.evaluate(EvalWindows(bench.corpus, one, {.length = 32}));
+    sum += bench.trainer.evaluate(EvalWindows(bench.corpus, one, {.length = 32})).loss;
   }
   EXPECT_NEAR(mean, sum / 12, 1e-6);
 }
@@ -159,14 +159,14 @@ TEST(Trainer, OtherWorkInTheArenaDoesNotChangeABit) {
   Bench plain({}), busy({});
   const EvalWindows windows(busy.corpus, {0, 100}, {.length = 32});
   EXPECT_GT(busy.trainer.measure_peak(0.01), 0);
-  const double loss = plain.trainer.evaluate(windows);
-  EXPECT_EQ(busy.trainer.evaluate(windows), loss);
+  const double loss = plain.trainer.evaluate(windows).loss;
+  EXPECT_EQ(busy.trainer.evaluate(windows).loss, loss);
   for (int64_t s = 1; s <= 3; ++s) {
     EXPECT_EQ(plain.trainer.step(s, plain.windows).loss, busy.trainer.step(s, busy.windows).loss);
     busy.trainer.evaluate(windows);
     busy.trainer.measure_peak(0.01);
   }
-  EXPECT_EQ(plain.trainer.evaluate(windows), busy.trainer.evaluate(windows));
+  EXPECT_EQ(plain.trainer.evaluate(windows).loss, busy.trainer.evaluate(windows).loss);
 }
 
 TEST(Trainer, PlansTheCopiesOfWeights) {

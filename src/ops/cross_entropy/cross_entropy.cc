@@ -27,7 +27,7 @@ int64_t chunk_rows(int64_t vocab, int64_t rows) {
 
 /// Parts of a block of scratch, each 64-byte aligned.
 struct Layout {
-  size_t labelled = 0, x = 0, logits = 0, dx = 0, gemm = 0, total = 0;
+  size_t labelled = 0, right = 0, x = 0, logits = 0, dx = 0, gemm = 0, total = 0;
 };
 
 class CrossEntropy final : public Op {
@@ -50,8 +50,8 @@ class CrossEntropy final : public Op {
   void plan_products(bool training);
   void run(const Frame& frame, bool gradient) const noexcept;
   int64_t collect(const Frame& frame, bool gradient) const noexcept;
-  void run_chunk(const Frame& frame, const Chunk& chunk, bool gradient, bool first,
-                 float upstream) const noexcept;
+  int64_t run_chunk(const Frame& frame, const Chunk& chunk, bool gradient, bool first,
+                    float upstream) const noexcept;
   void softmax(const Frame& frame, const Chunk& chunk, bool gradient,
                float upstream) const noexcept;
   void input_gradient(const Frame& frame, const Chunk& chunk) const noexcept;
@@ -92,9 +92,9 @@ OpPlan CrossEntropy::plan(std::span<const TensorDesc> inputs, const PlanContext&
       choose("cross_entropy", cross_entropy_kernels(), type_, runtime_, plan.refused);
   kernel_ = chosen.functions;
   plan.kernel = chosen.tag.name;
-  plan.outputs = {{DType::f64, {1}}, {DType::f64, {1}}, {DType::f32, {rows, 1}}};
+  plan.outputs = {{DType::f64, {1}}, {DType::f64, {1}}, {DType::f32, {rows, 1}}, {DType::f64, {1}}};
   plan.backward_reads_input = {true, true};
-  plan.backward_reads_output = {true, true, true};  // backward() writes them: keep their memory
+  plan.backward_reads_output.assign(4, true);  // backward() writes them: keep their memory
   const double products = 2.0 * static_cast<double>(rows * vocab_) * static_cast<double>(dim_);
   const double bytes =
       static_cast<double>((rows + vocab_) * dim_) * static_cast<double>(size_of(type_));
@@ -111,6 +111,7 @@ OpPlan CrossEntropy::plan(std::span<const TensorDesc> inputs, const PlanContext&
       return at;
     };
     layout_.labelled = book(rows, sizeof(int32_t));
+    layout_.right = book(chunk_, sizeof(uint8_t));
     layout_.x = book(chunk_ * dim_, size_of(type_));
     layout_.logits = book(chunk_ * vocab_, sizeof(float));
     layout_.dx = context.training ? book(chunk_ * dim_, size_of(type_)) : 0;
@@ -169,6 +170,7 @@ void CrossEntropy::softmax(const Frame& frame, const Chunk& chunk, bool gradient
                            float upstream) const noexcept {
   float* logits = part<float>(frame, layout_.logits);  // [chunk, vocab]
   float* losses = static_cast<float*>(frame.out[2]);   // [rows, 1]
+  auto* right = part<uint8_t>(frame, layout_.right);   // [chunk]
   const auto scale = type_ == DType::bf16 ? kernel_.scale_row_bf16 : kernel_.scale_row;
   parallel_for(runtime_, (chunk.count + kRowBlock - 1) / kRowBlock, [&](int64_t task, int) {
     const int64_t end = std::min((task + 1) * kRowBlock, chunk.count);
@@ -176,6 +178,7 @@ void CrossEntropy::softmax(const Frame& frame, const Chunk& chunk, bool gradient
       float* z = logits + i * vocab_;
       const int32_t label = frame.run.labels[chunk.rows[i]];
       const float target = z[label];
+      right[i] = static_cast<uint8_t>(cross_entropy_ref::is_first_largest(z, vocab_, label));
       const RowSum row = kernel_.exp_row(z, vocab_);
       losses[chunk.rows[i]] =
           static_cast<float>(std::log(static_cast<double>(row.sum)) + static_cast<double>(row.max) -
@@ -203,8 +206,9 @@ void CrossEntropy::input_gradient(const Frame& frame, const Chunk& chunk) const 
   }
 }
 
-void CrossEntropy::run_chunk(const Frame& frame, const Chunk& chunk, bool gradient, bool first,
-                             float upstream) const noexcept {
+/// Returns how many of its labels have the largest logit.
+int64_t CrossEntropy::run_chunk(const Frame& frame, const Chunk& chunk, bool gradient, bool first,
+                                float upstream) const noexcept {
   const auto* x = static_cast<const std::byte*>(frame.in[0]);
   const std::byte* rows = x + static_cast<size_t>(chunk.rows[0]) * row_bytes();
   if (!chunk.dense()) {
@@ -219,12 +223,15 @@ void CrossEntropy::run_chunk(const Frame& frame, const Chunk& chunk, bool gradie
   void* scratch = part<std::byte>(frame, layout_.gemm);
   logits_->run(rows, frame.in[1], logits, chunk.count, false, scratch);
   softmax(frame, chunk, gradient, upstream);
-  if (!gradient) return;
+  const auto* right = part<uint8_t>(frame, layout_.right);
+  const int64_t hits = std::count(right, right + chunk.count, uint8_t{1});
+  if (!gradient) return hits;
   if (frame.d_in[0] != nullptr) input_gradient(frame, chunk);
   if (frame.d_in[1] != nullptr) {
     weight_gradient_->run(logits, rows, frame.d_in[1], chunk.count, frame.add[1] != 0 || !first,
                           scratch);
   }
+  return hits;
 }
 
 void CrossEntropy::run(const Frame& frame, bool gradient) const noexcept {
@@ -236,8 +243,10 @@ void CrossEntropy::run(const Frame& frame, bool gradient) const noexcept {
   const int64_t count = collect(frame, gradient);
   const int32_t* labelled = part<int32_t>(frame, layout_.labelled);
   const float upstream = frame.run.loss_scale / static_cast<float>(std::max<int64_t>(count, 1));
+  int64_t hits = 0;
   for (int64_t at = 0; at < count; at += chunk_) {
-    run_chunk(frame, {labelled + at, std::min(chunk_, count - at)}, gradient, at == 0, upstream);
+    hits += run_chunk(frame, {labelled + at, std::min(chunk_, count - at)}, gradient, at == 0,
+                      upstream);
   }
   if (count == 0 && gradient && frame.d_in[1] != nullptr) {
     weight_gradient_->run(nullptr, nullptr, frame.d_in[1], 0, frame.add[1] != 0, nullptr);
@@ -248,6 +257,7 @@ void CrossEntropy::run(const Frame& frame, bool gradient) const noexcept {
   }
   static_cast<double*>(frame.out[0])[0] = count > 0 ? total / static_cast<double>(count) : 0;
   static_cast<double*>(frame.out[1])[0] = static_cast<double>(count);
+  static_cast<double*>(frame.out[3])[0] = static_cast<double>(hits);
 }
 
 }  // namespace

@@ -25,13 +25,13 @@ class ScaledRoot final : public Op {
     return plan;
   }
   void forward(const Frame& f) const noexcept override {
-    double count = 0;
-    void* const out[] = {f.out[0], &count, losses()};
+    double count = 0, right = 0;
+    void* const out[] = {f.out[0], &count, losses(), &right};
     root_->forward({f.runtime, f.run, f.in, out, f.saved, f.d_in, f.d_out, f.add, f.scratch});
   }
   void backward(const Frame& f) const noexcept override {
-    double loss = 0, count = 0;
-    void* const out[] = {&loss, &count, losses()};
+    double loss = 0, count = 0, right = 0;
+    void* const out[] = {&loss, &count, losses(), &right};
     RunArgs run = f.run;
     run.loss_scale = cotangent(f.d_out[0]);
     root_->backward({f.runtime, run, f.in, out, f.saved, f.d_in, f.d_out, f.add, f.scratch});

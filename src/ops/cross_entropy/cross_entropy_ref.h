@@ -9,10 +9,28 @@
 
 namespace weft::cross_entropy_ref {
 
-/// z = x W^T of one row in place of the logits, then exp(z - max). Returns the loss.
+/// True where z[label] is the largest of z [vocab] and no earlier one equals it; false among NaNs.
+template <class C>
+bool is_first_largest(const C* z, int64_t vocab, int32_t label) noexcept {
+  const C target = z[label];
+  int64_t rivals = 0;  // counted to the end: a loop without exits is vectorised
+  for (int64_t v = 0; v < label; ++v) rivals += z[v] < target ? 0 : 1;
+  for (int64_t v = label + 1; v < vocab; ++v) rivals += z[v] <= target ? 0 : 1;
+  return rivals == 0 && target == target;
+}
+
+/// What a row contributes beside its gradient.
+template <class C>
+struct RowResult {
+  double loss;
+  bool right;  ///< the label has the largest logit
+  C sum;       ///< of exp(z - max)
+};
+
+/// z = x W^T of one row in place of the logits, then exp(z - max).
 template <class T>
-double softmax_row(const T* x, const T* w, compute_t<T>* z, int64_t dim, int64_t vocab,
-                   int32_t label, compute_t<T>& sum) noexcept {
+RowResult<compute_t<T>> softmax_row(const T* x, const T* w, compute_t<T>* z, int64_t dim,
+                                    int64_t vocab, int32_t label) noexcept {
   using C = compute_t<T>;
   for (int64_t v = 0; v < vocab; ++v) {
     z[v] = 0;
@@ -21,13 +39,15 @@ double softmax_row(const T* x, const T* w, compute_t<T>* z, int64_t dim, int64_t
     }
   }
   const C top = *std::max_element(z, z + vocab), target = z[label];
-  sum = 0;
+  const bool right = is_first_largest(z, vocab, label);
+  C sum = 0;
   for (int64_t v = 0; v < vocab; ++v) {
     z[v] = std::exp(z[v] - top);
     sum += z[v];
   }
-  return std::log(static_cast<double>(sum)) + static_cast<double>(top) -
-         static_cast<double>(target);
+  const double loss =
+      std::log(static_cast<double>(sum)) + static_cast<double>(top) - static_cast<double>(target);
+  return {loss, right, sum};
 }
 
 /// dx = dz W and dW += dz^T x for one row; dz is rounded to T, as the operand of a product is.
@@ -67,16 +87,17 @@ void run(const Frame& frame, int64_t dim, int64_t vocab, bool gradient) noexcept
   const auto count = labels == nullptr
                          ? 0
                          : std::count_if(labels, labels + rows, [](int32_t l) { return l >= 0; });
-  double total = 0;
+  double total = 0, hits = 0;
   for (int64_t r = 0; r < rows; ++r) {
     double loss = 0;
     T* const row_dx = dx == nullptr ? nullptr : dx + r * dim;
     if (count > 0 && labels[r] >= 0) {
-      C sum;
-      loss = softmax_row(x + r * dim, w, z, dim, vocab, labels[r], sum);
+      const RowResult<C> row = softmax_row(x + r * dim, w, z, dim, vocab, labels[r]);
+      loss = row.loss;
+      hits += row.right ? 1 : 0;
       if (gradient) {
-        z[labels[r]] -= sum;
-        const C factor = C(frame.run.loss_scale) / C(count) / sum;
+        z[labels[r]] -= row.sum;
+        const C factor = C(frame.run.loss_scale) / C(count) / row.sum;
         for (int64_t v = 0; v < vocab; ++v) z[v] *= factor;
         row_gradient(x + r * dim, w, z, row_dx, dw, dim, vocab, frame.add[0] != 0);
       }
@@ -88,6 +109,7 @@ void run(const Frame& frame, int64_t dim, int64_t vocab, bool gradient) noexcept
   }
   static_cast<double*>(frame.out[0])[0] = count > 0 ? total / static_cast<double>(count) : 0;
   static_cast<double*>(frame.out[1])[0] = static_cast<double>(count);
+  static_cast<double*>(frame.out[3])[0] = hits;
 }
 
 }  // namespace weft::cross_entropy_ref

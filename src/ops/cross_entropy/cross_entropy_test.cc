@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/compare.h"
@@ -37,7 +38,7 @@ struct Root {
     poison(dx.data(), dx.desc().bytes());
     poison(dw.data(), dw.desc().bytes());
     void* const in[] = {x.data(), w.data()};
-    void* const out[] = {&loss, &count, losses.data()};
+    void* const out[] = {&loss, &count, losses.data(), &right};
     void* const d_in[] = {dx.data(), dw.data()};
     const uint8_t add[] = {0, 0};
     const Frame frame{context.runtime, run, in, out, {}, d_in, {}, add, scratch.data()};
@@ -51,7 +52,7 @@ struct Root {
   std::unique_ptr<Op> op = make_cross_entropy(kDim, kVocab);
   OpPlan plan;
   Buffer scratch;
-  double loss = NAN, count = NAN;
+  double loss = NAN, count = NAN, right = NAN;
 };
 
 TEST(CrossEntropy, UniformLogitsCostLogOfTheVocabulary) {
@@ -69,13 +70,44 @@ TEST(CrossEntropy, BackwardComputesTheLossesOfForward) {
   for (const DType type : {DType::f64, DType::f32, DType::bf16}) {
     Root root(type);
     root.execute(false);
-    const double loss = root.loss;
+    const double loss = root.loss, right = root.right;
     const Tensor losses = convert(root.losses.view(), DType::f32);
-    root.loss = root.count = NAN;
+    root.loss = root.count = root.right = NAN;
     root.execute(true);
     EXPECT_EQ(root.loss, loss);
     EXPECT_EQ(root.count, 4);
+    EXPECT_EQ(root.right, right);
     EXPECT_TRUE(same_bits(root.losses.view(), losses.view()));
+  }
+}
+
+/// Of `n` equal logits the first counts, so with uniform ones only the label 0 is right.
+TEST(CrossEntropy, CountsTheLabelsThatAGreedySamplerTakes) {
+  for (const DType type : {DType::f64, DType::f32, DType::bf16}) {
+    Root even(type, 0);
+    even.execute(false);
+    EXPECT_EQ(even.right, 1) << name_of(type);
+
+    Root root(type);
+    std::vector<int32_t> best;
+    for (int64_t r = 0; r < Root::kRows; ++r) {
+      std::vector<double> z(Root::kVocab, 0.0);
+      for (int64_t v = 0; v < Root::kVocab; ++v) {
+        for (int64_t i = 0; i < Root::kDim; ++i) {
+          z[static_cast<size_t>(v)] +=
+              get(root.x.view(), r * Root::kDim + i) * get(root.w.view(), v * Root::kDim + i);
+        }
+      }
+      best.push_back(static_cast<int32_t>(std::max_element(z.begin(), z.end()) - z.begin()));
+    }
+    root.labels = best;
+    root.execute(false);
+    EXPECT_EQ(root.right, Root::kRows) << name_of(type);
+    root.labels[1] = (best[1] + 1) % Root::kVocab;
+    root.labels[4] = -1;
+    root.execute(false);
+    EXPECT_EQ(root.right, Root::kRows - 2) << name_of(type);
+    EXPECT_EQ(root.count, Root::kRows - 1);
   }
 }
 
@@ -94,6 +126,7 @@ TEST(CrossEntropy, WithoutLabelsThereIsNoLossAndNoGradient) {
     root.execute(true);
     EXPECT_EQ(root.loss, 0);
     EXPECT_EQ(root.count, 0);
+    EXPECT_EQ(root.right, 0);
     for (int64_t i = 0; i < root.dx.numel(); ++i) EXPECT_EQ(get(root.dx.view(), i), 0);
     for (int64_t i = 0; i < root.dw.numel(); ++i) EXPECT_EQ(get(root.dw.view(), i), 0);
   }
