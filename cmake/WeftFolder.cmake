@@ -6,6 +6,7 @@
 #   src/NAME/**/*_simd.cc       -> compiled once per instruction set, see WEFT_ISAS
 #   src/NAME/**/*_mechanism.cc  -> both: a part under #ifdef WEFT_ISA, another without
 #   src/NAME/**/*_test.cc       -> test program weft_NAME_test
+#   *_cuda.cc, *_cuda_test.cc   -> see WeftCuda.cmake
 # Files are found by their names: adding one needs no change here.
 
 # Errors with the compilers that are tested; others warn about things that nobody has looked at yet.
@@ -56,7 +57,8 @@ function(weft_folder name)
   set(tests ${sources})
   list(FILTER simd INCLUDE REGEX "_(simd|mechanism)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "(_simd|_test|_bench|/main)\\.cc$")
+  list(FILTER tests EXCLUDE REGEX "_cuda_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_simd|_test|_bench|_cuda|/main)\\.cc$")
 
   set(links ${ARG_LINK})
   foreach(folder IN LISTS ARG_USES)

@@ -9,7 +9,7 @@ root="${1:?usage: floors.sh ROOT}"
 cd "$root"
 
 # shellcheck disable=SC2016 # the dollars are awk's
-find src include/weft -name '*.h' -o -name '*.cc' | LC_ALL=C sort | tr '\n' '\0' |
+find src include/weft -name '*.h' -o -name '*.cc' -o -name '*.cu' | LC_ALL=C sort | tr '\n' '\0' |
   xargs -0 awk '
     BEGIN {
       split("base:0 simd:1 runtime:1 io:1 ops:2 attention:3 program:3 model:4 data:5 train:6 " \

@@ -2,19 +2,20 @@
 #pragma once
 
 #include "attention/problem.h"
+#include "base/host_device.h"
 
 #define WEFT_ADDRESSING \
   template <class T>    \
-  [[gnu::always_inline]] inline
+  WEFT_ALWAYS_INLINE
 
 namespace weft {
 
 using Int = int64_t;
 
-[[gnu::always_inline]] inline Int larger(Int a, Int b) {
+WEFT_ALWAYS_INLINE Int larger(Int a, Int b) {
   return a > b ? a : b;
 }
-[[gnu::always_inline]] inline Int smaller(Int a, Int b) {
+WEFT_ALWAYS_INLINE Int smaller(Int a, Int b) {
   return a < b ? a : b;
 }
 
@@ -41,13 +42,13 @@ struct KeySource {
   Int dim;
 };
 /// A head of a set of keys and values.
-[[gnu::always_inline]] inline Int entry_of(const AttentionProblem& p, Int set, Int head) {
+WEFT_ALWAYS_INLINE Int entry_of(const AttentionProblem& p, Int set, Int head) {
   return set * p.kv_heads + head;
 }
-[[gnu::always_inline]] inline KeySource keys_of(const AttentionProblem& p, Int entry) {
+WEFT_ALWAYS_INLINE KeySource keys_of(const AttentionProblem& p, Int entry) {
   return {p.k + entry, p.k_past ? p.k_past + entry : nullptr, p.head_dim};
 }
-[[gnu::always_inline]] inline KeySource values_of(const AttentionProblem& p, Int entry) {
+WEFT_ALWAYS_INLINE KeySource values_of(const AttentionProblem& p, Int entry) {
   return {p.v + entry, p.v_past ? p.v_past + entry : nullptr, p.value_dim};
 }
 /// The key or value at absolute position j, which must exist.
@@ -57,24 +58,34 @@ WEFT_ADDRESSING const T* key_row(const AttentionRun& run, const KeySource& s, In
 }
 
 /// The oldest position that exists: what the cache still holds.
-[[gnu::always_inline]] inline Int oldest_key(const AttentionProblem& p, const AttentionRun& run) {
+WEFT_ALWAYS_INLINE Int oldest_key(const AttentionProblem& p, const AttentionRun& run) {
   if (p.k_past == nullptr) return run.past;
   return larger(0, run.past - p.least_capacity);
 }
 /// Absolute position at which the document of a row starts.
-[[gnu::always_inline]] inline Int document_of(const AttentionRun& run, Int row) {
+WEFT_ALWAYS_INLINE Int document_of(const AttentionRun& run, Int row) {
   return run.first_key == nullptr ? 0 : run.first_key[row];
 }
 /// Keys [begin, end) that the query at position a of a document sees.
 struct KeyRange {
   Int begin, end;
 };
-[[gnu::always_inline]] inline KeyRange visible_keys(const AttentionProblem& p,
-                                                    const AttentionRun& run, Int document, Int a) {
+WEFT_ALWAYS_INLINE KeyRange visible_keys(const AttentionProblem& p, const AttentionRun& run,
+                                         Int document, Int a) {
   const Int end = p.settings.strict ? a : a + 1;
   Int begin = larger(document, oldest_key(p, run));
   if (p.window > 0) begin = larger(begin, end - p.window);
   return {begin, larger(begin, end)};
+}
+
+/// Keys come in blocks cut at multiples of kBlock of the key's index within its own document.
+inline constexpr Int kBlock = 64;
+/// Where the block that holds the key before `to` begins, and where the one that holds `from` ends.
+WEFT_ALWAYS_INLINE Int block_begin(Int document, Int to) {
+  return document + (to - 1 - document) / kBlock * kBlock;
+}
+WEFT_ALWAYS_INLINE Int block_end(Int document, Int from) {
+  return document + ((from - document) / kBlock + 1) * kBlock;
 }
 
 }  // namespace weft

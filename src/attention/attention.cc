@@ -394,7 +394,7 @@ AttentionRun Attention::run_of(const Frame& f) const {
   run.o = f.out[0];
   run.rem = spec_.return_remainder ? f.out[1] : nullptr;
   if (f.saved.size() >= 2) {
-    run.statistic = static_cast<float*>(f.saved[0]);
+    run.statistic = f.saved[0];
     run.visited = static_cast<int32_t*>(f.saved[1]);
   }
   if (f.saved.size() == 3) run.o_rest = f.saved[2];

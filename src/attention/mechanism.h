@@ -64,8 +64,7 @@ struct MechanismInfo {
   std::unique_ptr<Op> (*output_op)(const Args& args, int64_t heads, int64_t head_dim) = nullptr;
   /// Recurrent mechanisms only: what one sequence keeps instead of keys and values, in f32 (f64 in
   /// f64 programs). Null for those that keep keys.
-  Shape (*state)(const Args& args, int64_t kv_heads, int64_t head_dim,
-                 int64_t value_dim) = nullptr;
+  Shape (*state)(const Args& args, int64_t kv_heads, int64_t head_dim, int64_t value_dim) = nullptr;
   /// What the kernels are told, and the kernels, fastest first.
   std::function<MechanismSettings(const Args& args)> settings;
   std::span<const Kernel<AttentionKernelOf>> kernels;

@@ -75,9 +75,9 @@ struct AttentionRun {
   /// Of a recurrent mechanism, [batch, ...] in f32 (f64 of the f64 reference): not read where
   /// past == 0, then left behind the last row; or null: the past is empty.
   void* state;
-  void* o;           ///< [rows, heads * value_dim]
-  void* rem;         ///< [rows, heads] f32 (f64 of the f64 reference), or null
-  float* statistic;  ///< saved [rows, heads], or null
+  void* o;          ///< [rows, heads * value_dim]
+  void* rem;        ///< [rows, heads] f32 (f64 of the f64 reference), or null
+  void* statistic;  ///< saved [rows, heads] f32 (f64 of f64 kernels), or null
   int32_t*
       visited;  ///< saved [rows, heads]: key blocks walked by the tile that starts there; or null
   /// Saved [rows, heads * value_dim] in bf16: what rounding took from o, where the backward needs

@@ -10,7 +10,6 @@
 
 namespace weft {
 
-inline constexpr Int kBlock = 64;
 inline constexpr int kVectors = 2;  ///< of rows in a full tile
 
 /// The cut of the query rows into tiles; no tile spans two documents.

@@ -35,10 +35,7 @@ class BackwardTile {
 
  private:
   /// End of the block part that begins at j0: the inverse of Tile::block_begin.
-  Int block_end(Int j0) const {
-    const Int next = tile_.document + ((j0 - tile_.document) / kBlock + 1) * kBlock;
-    return smaller(tile_.end, next);
-  }
+  Int block_end(Int j0) const { return smaller(tile_.end, weft::block_end(tile_.document, j0)); }
 
   /// Queries, dL/dx and the statistics of the rows, and what the remainder passes on.
   void read_rows() {
@@ -51,7 +48,7 @@ class BackwardTile {
     for (Int e = 0; e < s_.width * R; e += kLanes) store(s_.dqt + e, Vec{});
     for (int l = 0; l < R; ++l) {
       const bool used = l < tile_.rows;
-      statistic_[l] = used ? run.statistic[tile_.statistic(l)] : 0;
+      statistic_[l] = used ? static_cast<const float*>(run.statistic)[tile_.statistic(l)] : 0;
       d_rem_[l] = used && run.d_rem != nullptr
                       ? static_cast<const float*>(run.d_rem)[tile_.statistic(l)]
                       : 0;

@@ -60,7 +60,9 @@ void store_rows(const Tile<T, NV>& tile, const TileScratch& s, const float* stat
                false);
     if (run.o_rest != nullptr) store_rest(tile, s, l);
     if (run.rem != nullptr) static_cast<float*>(run.rem)[tile.statistic(l)] = rest[l];
-    if (run.statistic != nullptr) run.statistic[tile.statistic(l)] = statistic[l];
+    if (run.statistic != nullptr) {
+      static_cast<float*>(run.statistic)[tile.statistic(l)] = statistic[l];
+    }
     if (run.visited != nullptr) run.visited[tile.statistic(l)] = visited;
   }
 }

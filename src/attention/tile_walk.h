@@ -62,9 +62,7 @@ struct Tile {
   Int output(int lane) const { return statistic(lane) * p.value_dim; }
 
   /// The nearest part of the keys before `to` that lies in one block.
-  Int block_begin(Int to) const {
-    return larger(begin, document + (to - 1 - document) / kBlock * kBlock);
-  }
+  Int block_begin(Int to) const { return larger(begin, weft::block_begin(document, to)); }
   bool partly_hidden(Int j0, Int j1) const { return j0 < all_begin || j1 > all_end; }
 
   template <class Pointer>

@@ -47,8 +47,8 @@ struct Enumeration {
 };
 
 /// Every mechanism x position x wiring with full and grouped heads in turn; wirings in pairs and
-/// triples; windows; layers that differ; few layers and few heads; loops; own mixes. Variants change
-/// one argument at a time, as declared in the registries: what is registered cannot escape.
+/// triples; windows; layers that differ; few layers and few heads; loops; own mixes. Variants
+/// change one argument at a time, as declared in the registries: what is registered cannot escape.
 Enumeration enumerate();
 /// Of those the ones that are accepted.
 std::vector<Cell> all_cells();

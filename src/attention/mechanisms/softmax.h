@@ -2,11 +2,18 @@
 #pragma once
 
 #include "attention/problem.h"
+#include "base/host_device.h"
 
 namespace weft {
 
+template <class C>
+struct SoftmaxRow;
+
 /// The definition. z [n] are the scores of the visible keys of one row, nearest first.
 struct Softmax {
+  template <class C>
+  using Row = SoftmaxRow<C>;
+
   /// Weights w [n]; what is left over (nothing: weights sum to one).
   template <class C>
   static C weights(const MechanismSettings&, const C* z, int64_t n, C* w) {
@@ -25,6 +32,44 @@ struct Softmax {
     for (int64_t j = 0; j < n; ++j) mean += w[j] * g[j];
     for (int64_t j = 0; j < n; ++j) dz[j] = w[j] * (g[j] - mean);
   }
+};
+
+/// One query row on its way through its keys, for any machine (streaming.h). With m the largest
+/// score so far and l the sum of e^(z - m):
+///   m' = max(m, z);  what was summed shrinks by f = e^(m - m');  w = e^(z - m');  l = l f + w
+///   at the end the sum is divided by l; the statistic is log sum exp = m + log l
+/// Back, with delta = dL/do . o:  w = e^(z - statistic),  dz = w (g - delta).
+template <class C>
+struct SoftmaxRow {
+  static constexpr bool kTwoWalks = false;
+  static constexpr bool kRemainder = false;
+  using Kept = double;
+  C top, total, delta;  ///< m (on the way back the statistic), l, delta
+
+  WEFT_HOST_DEVICE void begin(const MechanismSettings&) { top = -C(__builtin_inf()), total = 0; }
+  WEFT_HOST_DEVICE bool spent() const { return false; }
+  WEFT_HOST_DEVICE C absorb(C z, C& rescale) {
+    const C before = top;
+    if (z > top) top = z;
+    // A row that has seen no key yet keeps -inf; subtracting 0 instead avoids inf - inf.
+    const C base = top == -C(__builtin_inf()) ? C(0) : top;
+    rescale = exponential(before - base);
+    const C weight = exponential(z - base);
+    total = total * rescale + weight;
+    return weight;
+  }
+  WEFT_HOST_DEVICE void finish(C& factor, C& statistic) const {
+    factor = 1 / total;
+    statistic = top + logarithm(total);
+  }
+
+  WEFT_HOST_DEVICE void begin_back(const MechanismSettings&, C statistic, C dot, C) {
+    top = statistic, delta = dot;
+  }
+  WEFT_HOST_DEVICE Kept keep() const { return 0; }
+  WEFT_HOST_DEVICE void resume(Kept) {}
+  WEFT_HOST_DEVICE C replay(C z) { return exponential(z - top); }
+  WEFT_HOST_DEVICE C gradient(C, C weight, C g) { return weight * (g - delta); }
 };
 
 }  // namespace weft

@@ -3,15 +3,22 @@
 #pragma once
 
 #include "attention/problem.h"
+#include "base/host_device.h"
 
 namespace weft {
 
+template <class C>
+struct StickBreakingRow;
+
 /// The definition. z [n] are the scores of the visible keys of one row, nearest first.
 struct StickBreaking {
+  template <class C>
+  using Row = StickBreakingRow<C>;
+
   /// sigmoid(z) and 1 - sigmoid(z), both relatively accurate.
   template <class C>
-  static void gate(C z, C& open, C& closed) {
-    const C e = C(__builtin_exp(-__builtin_fabs(double(z))));
+  WEFT_HOST_DEVICE static void gate(C z, C& open, C& closed) {
+    const C e = exponential(z < 0 ? z : -z);
     const C near_one = 1 / (1 + e), near_zero = e / (1 + e);
     open = z >= 0 ? near_one : near_zero;
     closed = z >= 0 ? near_zero : near_one;
@@ -39,6 +46,63 @@ struct StickBreaking {
       dz[j] = w[j] * closed * (g[j] - worth);
       worth += open * (g[j] - worth);
     }
+  }
+};
+
+/// One query row on its way through its keys, for any machine (streaming.h). With b, c = gate(z)
+/// and r the stick that arrives:
+///   w = b r;  r' = r - b r where b < 1/2, else r c      (each keeps the digits the other loses)
+///   the statistic is what is left, the remainder
+/// Back, from the far end, with U the worth of one unit of stick that passes the key (there d_rem):
+///   dz = w c (g - U);  U' = U + b (g - U)
+/// r and U are f64 whatever C: in f32, thousands of gates below 2^-24 would leave r as it was, and
+/// U would drift.
+template <class C>
+struct StickBreakingRow {
+  static constexpr bool kTwoWalks = true;  ///< r is known near to far, U far to near
+  static constexpr bool kRemainder = true;
+  using Kept = double;
+  /// A shorter stick is dead: its weights are 0, so that no denormals arise.
+  static constexpr double kDead = sizeof(C) == sizeof(float) ? 0x1p-126 : 0x1p-1022;
+  double stick, worth, exit_below;
+
+  WEFT_HOST_DEVICE static C rounded(double r) { return r < kDead ? C(0) : C(r); }
+
+  WEFT_HOST_DEVICE void begin(const MechanismSettings& settings) {
+    stick = 1, exit_below = settings.exit_below;
+  }
+  WEFT_HOST_DEVICE bool spent() const {
+    return exit_below == 0 ? rounded(stick) == 0 : stick < exit_below;
+  }
+  WEFT_HOST_DEVICE C absorb(C z, C& rescale) {
+    rescale = 1;
+    return replay(z);
+  }
+  WEFT_HOST_DEVICE void finish(C& factor, C& statistic) const {
+    factor = 1, statistic = rounded(stick);
+  }
+
+  WEFT_HOST_DEVICE void begin_back(const MechanismSettings& settings, C, C, C d_rem) {
+    begin(settings);
+    worth = double(d_rem);
+  }
+  WEFT_HOST_DEVICE Kept keep() const { return stick; }
+  WEFT_HOST_DEVICE void resume(Kept kept) { stick = kept; }
+  WEFT_HOST_DEVICE C replay(C z) {
+    C open, closed;
+    StickBreaking::gate(z, open, closed);
+    const C weight = open * rounded(stick);
+    stick = open < C(0.5) ? stick - stick * double(open) : stick * double(closed);
+    return weight;
+  }
+  WEFT_HOST_DEVICE C gradient(C z, C weight, C g) {
+    C open, closed;
+    StickBreaking::gate(z, open, closed);
+    const double more = double(g) - worth;
+    // What gets no weight must not move U: beyond a dead stick nothing matters, with or without
+    // exit.
+    if (weight != 0) worth += double(open) * more;
+    return weight * closed * C(more);
   }
 };
 

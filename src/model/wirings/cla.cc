@@ -65,6 +65,12 @@ Wiring make(const ModelConfig& config, const Args& args) {
   return w;
 }
 
+std::vector<std::map<std::string, Arg>> neutral(const ModelConfig& config) {
+  Owners own(config.layer.size());
+  std::iota(own.begin(), own.end(), 0);
+  return {{{"share", int64_t{1}}}, {{"owners", own}}};
+}
+
 }  // namespace
 
 WiringInfo cla() {
@@ -78,7 +84,8 @@ WiringInfo cla() {
       {"owners", std::vector<int64_t>{}, "instead of groups: for every layer the one it reads"},
       {"split_norm", false, "keys and values have a norm gain of their own"},
   };
-  return {"cla", "2405.12981", "neighbouring layers share keys and values", args, make};
+  return {"cla",   "2405.12981", "neighbouring layers share keys and values", args, make,
+          nullptr, neutral};
 }
 
 }  // namespace weft::wirings

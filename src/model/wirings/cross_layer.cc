@@ -29,6 +29,10 @@ Wiring make(const ModelConfig& config, const Args& args) {
   return w;
 }
 
+std::vector<std::map<std::string, Arg>> neutral(const ModelConfig& config) {
+  return {{{"source", std::to_string(config.layer.size() - 1)}}};  // which nobody follows
+}
+
 }  // namespace
 
 WiringInfo cross_layer() {
@@ -36,7 +40,8 @@ WiringInfo cross_layer() {
       {"source", "first", "whose keys and values are appended: first, previous, or a layer"},
   };
   return {"cross-layer", "2410.17897", "attends to another layer's keys and values beside its own",
-          args, make};
+          args,          make,         nullptr,
+          neutral};
 }
 
 }  // namespace weft::wirings

@@ -31,6 +31,10 @@ Wiring make(const ModelConfig& config, const Args& args) {
   return w;
 }
 
+std::vector<std::map<std::string, Arg>> neutral(const ModelConfig& config) {
+  return {{{"period", static_cast<int64_t>(config.layer.size()) + 1}}};  // beyond the depth
+}
+
 }  // namespace
 
 WiringInfo dense() {
@@ -38,8 +42,9 @@ WiringInfo dense() {
       {"dilation", int64_t{1}, "blocks between the sources of an average", {}, 1, 1e9},
       {"period", int64_t{1}, "blocks between averages", {}, 1, 1e9},
   };
-  return {"dense", "2402.02622", "every block reads a learned sum of all outputs before it", args,
-          make};
+  return {"dense", "2402.02622", "every block reads a learned sum of all outputs before it",
+          args,    make,         nullptr,
+          neutral};
 }
 
 }  // namespace weft::wirings

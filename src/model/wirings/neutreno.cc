@@ -16,6 +16,10 @@ Wiring make(const ModelConfig& config, const Args& args) {
   return w;
 }
 
+std::vector<std::map<std::string, Arg>> neutral(const ModelConfig&) {
+  return {{{"lambda", 0.0}}};
+}
+
 }  // namespace
 
 WiringInfo neutreno() {
@@ -23,7 +27,8 @@ WiringInfo neutreno() {
       {"lambda", 0.4, "weight of the correction; 0: the plain stack", {}, -1e6, 1e6},
   };
   return {"neutreno", "2312.00751", "adds the first layer's values minus its own after attention",
-          args, make};
+          args,       make,         nullptr,
+          neutral};
 }
 
 }  // namespace weft::wirings

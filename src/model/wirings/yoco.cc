@@ -21,6 +21,10 @@ Wiring make(const ModelConfig& config, const Args& args) {
   return w;
 }
 
+std::vector<std::map<std::string, Arg>> neutral(const ModelConfig&) {
+  return {{{"fraction", 1.0}}};
+}
+
 }  // namespace
 
 WiringInfo yoco() {
@@ -31,7 +35,8 @@ WiringInfo yoco() {
       {"split_norm", false, "the owner's keys and values have a norm gain of their own"},
   };
   return {"yoco", "2405.05254", "the upper half reads the keys and values of the middle layer",
-          args, make};
+          args,   make,         nullptr,
+          neutral};
 }
 
 }  // namespace weft::wirings
