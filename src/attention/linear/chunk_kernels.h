@@ -29,11 +29,11 @@ struct LinearFunctions {
     write_rows<T>(p, run, b, owner, p.k, p.k_slot, p.head_dim, sums.dk, 1, 0, 0, run.time);
     write_rows<T>(p, run, b, owner, p.v, p.v_slot, p.value_dim, sums.dv, 1, 0, 0, run.time);
   }
-  static constexpr LinearKernel kKernel = {kLanes, forward, backward, write};
+  static constexpr ChunkKernel kKernel = {kLanes, forward, backward, write};
 };
 
-const LinearKernel& linear_chunks(DType type);
-const LinearKernel& linear_chunks(DType type) {
+const ChunkKernel& linear_chunks(DType type);
+const ChunkKernel& linear_chunks(DType type) {
   return type == DType::bf16 ? LinearFunctions<bf16>::kKernel : LinearFunctions<float>::kKernel;
 }
 

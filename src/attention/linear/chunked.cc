@@ -11,7 +11,7 @@ namespace weft {
 
 #define WEFT_DECLARE(isa)                        \
   namespace isa {                                \
-  const LinearKernel& linear_chunks(DType type); \
+  const ChunkKernel& linear_chunks(DType type); \
   }
 WEFT_FOR_EACH_ISA(WEFT_DECLARE)
 #undef WEFT_DECLARE
@@ -47,7 +47,7 @@ struct ThreadMemory {
   size_t bytes;
 };
 
-template <const LinearKernel& (*kChunks)(DType), DType kType>
+template <const ChunkKernel& (*kChunks)(DType), DType kType>
 struct Chunked {
   static size_t forward_scratch(const AttentionProblem& p, const TileKernel*) {
     return static_cast<size_t>(p.threads) * chunk_bytes(p, kChunks(kType).lanes, false);
@@ -57,7 +57,7 @@ struct Chunked {
   }
   static void forward(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
                       const TileKernel*) {
-    const LinearKernel& kernel = kChunks(kType);
+    const ChunkKernel& kernel = kChunks(kType);
     const MomentumTables tables = tables_of(p);
     const size_t bytes = chunk_bytes(p, kernel.lanes, false);
     parallel_for(rt, run.batch * p.kv_heads, [&](Int task, int thread) {
@@ -67,7 +67,7 @@ struct Chunked {
   }
   static void backward(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
                        const TileKernel*) {
-    const LinearKernel& kernel = kChunks(kType);
+    const ChunkKernel& kernel = kChunks(kType);
     const MomentumTables tables = tables_of(p);
     const ThreadMemory memory(p, kernel.lanes);
     parallel_for(rt, run.batch * p.owners, [&](Int task, int thread) {
@@ -85,7 +85,7 @@ struct Chunked {
   }
 };
 
-template <const LinearKernel& (*kChunks)(DType)>
+template <const ChunkKernel& (*kChunks)(DType)>
 AttentionKernel chunked_kernel(DType type) {
   return type == DType::bf16 ? Chunked<kChunks, DType::bf16>::kernel()
                              : Chunked<kChunks, DType::f32>::kernel();
@@ -104,7 +104,7 @@ AttentionKernel reference_kernel(DType type) {
 
 }  // namespace
 
-std::span<const Kernel<AttentionKernelOf>> linear_kernels() {
+std::span<const Kernel<AttentionKernelOf>> chunked_kernels() {
 #define WEFT_ENTRY(isa) \
   {{#isa, Isa::isa, {DType::f32, DType::bf16}}, chunked_kernel<isa::linear_chunks>},
   static const Kernel<AttentionKernelOf> list[] = {WEFT_FOR_EACH_ISA(WEFT_ENTRY){

@@ -75,7 +75,7 @@ struct LinearScratch {
 }
 
 /// The kernel compiled for one element type and instruction set.
-struct LinearKernel {
+struct ChunkKernel {
   int lanes;
   /// All query heads of one key/value head of sequence b; advances its state where there is one.
   void (*forward)(const AttentionProblem&, const AttentionRun&, const MomentumTables&, Int b,

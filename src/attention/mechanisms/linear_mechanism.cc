@@ -64,7 +64,7 @@ const MechanismInfo& linear_mechanism() {
       .parameters = [](const Args&, int64_t, int64_t) { return std::vector<MechanismParameter>{}; },
       .state = state,
       .settings = settings,
-      .kernels = linear_kernels(),
+      .kernels = chunked_kernels(),
       .make = make_streaming,
   };
   return info;
