@@ -238,11 +238,9 @@ std::vector<Cache> make_caches(const Case& c, std::vector<int64_t> capacities) {
 Outcome attend_in_chunks(const Case& c, const Values& x, const std::vector<int64_t>& chunks,
                          std::vector<int64_t> capacities) {
   AttentionSpec spec = spec_of(c);
+  const MechanismInfo& info = registry_of(c).find(c.mechanism);
   std::vector<Cache> caches;
-  if (!mechanisms(c).find(c.mechanism).traits.recurrent) {
-    caches = make_caches(c, std::move(capacities));
-  }
-  const MechanismInfo& info = mechanisms(c).find(c.mechanism);
+  if (!info.traits.recurrent) caches = make_caches(c, std::move(capacities));
   const DType wide = c.type == DType::f64 ? DType::f64 : DType::f32;
   int input = 3 + static_cast<int>(spec.parameters.size());
   Tensor state;

@@ -54,6 +54,11 @@ CudaAttention::CudaAttention(const CudaKernels& kernels, const AttentionProblem&
   if (problem.k_past != nullptr || problem.v_past != nullptr) {
     fail(ErrorCode::config, {"attention on a CUDA device", "fresh keys alone", "a cache", ""});
   }
+  if (problem.sets > 1 || problem.settings.sink != Sink::none) {
+    fail(ErrorCode::config,
+         {"attention on a CUDA device", "one set of keys and no sink",
+          problem.sets > 1 ? std::to_string(problem.sets) + " sets" : "a sink", ""});
+  }
   const auto heads = static_cast<size_t>(problem.heads);
   const auto kv_heads = static_cast<size_t>(problem.kv_heads);
   problem_.slopes = table(problem.slopes, heads);

@@ -110,7 +110,8 @@ void StreamingCase<T>::address(const Case& c) {
   problem.slopes = c.slopes.empty() ? nullptr : case_.slopes.data();
   problem.q = q_.data(), problem.k = k_.data(), problem.v = v_.data();
   problem.remainder_input = problem.settings.remainder == Remainder::learned ? 3 : -1;
-  problem.remainder_is_f32 = sizeof(T) == sizeof(float);
+  problem.sets = 1, problem.sink_input = -1;
+  problem.parameters_are_f32 = sizeof(T) == sizeof(float);
   problem.owners = int(owner_begin_.size()) - 1;
   problem.owner_begin = owner_begin_.data(), problem.owner_heads = owner_heads_.data();
   problem.max_batch = c.batch, problem.max_time = c.time;
