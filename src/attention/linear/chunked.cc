@@ -9,8 +9,8 @@
 
 namespace weft {
 
-#define WEFT_DECLARE(isa)                        \
-  namespace isa {                                \
+#define WEFT_DECLARE(isa)                       \
+  namespace isa {                               \
   const ChunkKernel& linear_chunks(DType type); \
   }
 WEFT_FOR_EACH_ISA(WEFT_DECLARE)
