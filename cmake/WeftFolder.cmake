@@ -50,6 +50,13 @@ function(weft_settings target)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endfunction()
 
+# Tests spend their time in the library, which is optimised; compiling them takes a third of a build.
+function(weft_test_settings target)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(${target} PRIVATE -O1)
+  endif()
+endfunction()
+
 function(weft_folder name)
   cmake_parse_arguments(ARG "COLD" "" "USES;LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cc")
@@ -92,6 +99,7 @@ function(weft_folder name)
   if(BUILD_TESTING AND tests)
     add_executable(weft_${name}_test ${tests})
     weft_settings(weft_${name}_test)
+    weft_test_settings(weft_${name}_test)
     target_link_libraries(weft_${name}_test PRIVATE weft_${name} GTest::gtest GTest::gtest_main)
     gtest_discover_tests(weft_${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
                          PROPERTIES TIMEOUT 600)
