@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <tuple>
 #include <unordered_map>
 
 #include "attention/cache_append.h"
@@ -90,7 +91,7 @@ class Builder {
   std::unordered_map<std::string_view, size_t> index_of_;  // parameters by name
   std::vector<ValueId> parameter_values_;
   std::map<int, ValueId> softmax_groups_;  // by gain tensor: factor * softmax of its logits [1, n]
-  std::map<std::pair<int64_t, int>, ValueId> gates_;  // of this layer, by first weight and head
+  std::map<std::tuple<int, int64_t, int>, ValueId> gates_;  // of this layer: tensor, weight, head
   ValueId normed_ = -1;  // input of this layer's projections [rows, dim]
   Graph graph_;
   BuiltProgram built_{Program(Graph(PlanContext{}), {}), {}, {}};
@@ -182,7 +183,7 @@ HeadPlace Builder::gain_place(const ResolvedMix& mix, const GainRef& gain) {
 
 // The gate of the mix's heads, [rows, heads]; terms of one mix share it.
 ValueId Builder::gate(const ResolvedMix& mix, const GainRef& gain) {
-  const auto [at, fresh] = gates_.try_emplace({gain.element, mix.heads.first}, -1);
+  const auto [at, fresh] = gates_.try_emplace({gain.tensor, gain.element, mix.heads.first}, -1);
   if (!fresh) return at->second;
   const int64_t heads = mix.heads.last - mix.heads.first, dim = config_.dim;
   const int64_t weight = gain.element + mix.heads.first * dim;

@@ -7,6 +7,7 @@
 #include "base/compare.h"
 #include "grid/stack.h"
 #include "grid/wiring_loops.h"
+#include "model/wirings/registry.h"
 
 namespace weft::grid {
 namespace {
@@ -224,6 +225,34 @@ TEST(LearnedGains, NeutrenoIsNotABlendOfValues) {
     most = std::max(most, std::abs(wrong[i] - right.as<double>()[i]));
   }
   EXPECT_GT(most, 1e-2);
+}
+
+// Keys and values of a layer, each with gates of its own.
+Wiring two_gates(const ModelConfig& config, const Args&) {
+  Wiring w{"test-gates"};
+  for (int l = 1; l < static_cast<int>(config.layer.size()); ++l) {
+    for (const Port port : {Port::k, Port::v}) {
+      const int gain = static_cast<int>(w.gains.size());
+      const std::string name = port == Port::k ? "test-gates.k" : "test-gates.v";
+      w.gains.push_back({GainKind::gate, name, l - 1});
+      w.mixes.push_back({{port, l}, {{{port, 0}, 1, gain, true}, {{port, l}, 1, gain}}, {}});
+    }
+  }
+  return w;
+}
+
+TEST(LearnedGains, GatesOfOneLayerAreNotConfused) {
+  Axes axes;
+  axes.wirings.add({"test-gates", "", "", {}, two_gates});
+  ModelConfig config = plain_config(2);
+  config.wiring.push_back(configure_wiring(config, "test-gates", {}, axes.wirings));
+  Stack stack(config, DType::f64, axes);
+  const Tensor before = stack.logits();
+  for (const char* name : {"test-gates.k.bias", "test-gates.v.bias"}) {
+    Stack other(config, stack, axes);
+    other.edit(std::string("model.wiring.") + name, [](int64_t, double b) { return b + 1; });
+    EXPECT_GT(difference(other.logits(), before), 1e-3) << name;
+  }
 }
 
 // Where they are kept from decay, and that they learn at all.
