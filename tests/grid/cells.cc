@@ -94,11 +94,6 @@ std::vector<Variant> variants(std::span<const ArgSpec> specs) {
     if (const auto* flag = std::get_if<bool>(&s.fallback)) {
       out.push_back({name, {{name, !*flag}}});
     }
-    const auto* number = std::get_if<double>(&s.fallback);
-    const double middle = (s.least + s.most) / 2;
-    if (number && s.least > -1e300 && s.most < 1e300 && middle != *number) {
-      out.push_back({name, {{name, middle}}});
-    }
     for (const std::string_view choice : s.choices) {
       if (s.fallback == Arg(std::string(choice))) continue;
       out.push_back({name + "_" + std::string(choice), {{name, std::string(choice)}}});
