@@ -78,6 +78,7 @@ TEST(RecurrentLayers, AreExplained) {
 TEST(RecurrentLayers, HaveAProgramStateEach) {
   ModelConfig c = plain(kSmall);
   make_linear(c, {1, 3}, {{"momentum", 0.5}});
+  for (LayerConfig& layer : c.layer) layer.position = "none";
   const Layout layout = derive_layout(c);
   for (const auto& [type, exact] : {std::pair{DType::bf16, DType::f32}, {DType::f64, DType::f64}}) {
     const BuiltProgram built = build(c, layout,
