@@ -63,7 +63,7 @@ struct TeamMemory {
 /// Forward writes o and, where they are asked for, rem, statistic and visited (blocks walked, a row
 /// and head). The backward reads statistic, visited and (mechanisms without a remainder) o, needs
 /// keys without a cache, and adds straight into the gradients. Every call is made by all threads of
-/// a team together.
+/// a team together. One set of keys and values, no sink.
 template <class Row, std::floating_point T, class Team>
 requires RowPolicy<Row, T>
 class RowWalk {
@@ -255,7 +255,7 @@ class RowWalk {
     while (visited-- > 0) {  // and back, the same blocks
       const Int from = to;
       to = at.block_end(from);
-      block_gradient(at, from, to - from, state, kept + visited);
+      block_gradient(at, from, to - from, state, Row::kTwoWalks ? kept + visited : nullptr);
     }
   }
   /// What the policy is told before the way back. One thread.

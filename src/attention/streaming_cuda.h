@@ -53,7 +53,7 @@ class CudaMemory {
 class CudaAttention {
  public:
   /// Copies the tables that `problem` points at. `inputs`: tensors of a run. Throws Error(config)
-  /// for caches, Error(runtime) where the device refuses.
+  /// for caches, sinks and several sets of keys, Error(runtime) where the device refuses.
   CudaAttention(const CudaKernels& kernels, const AttentionProblem& problem, int inputs);
 
   /// Launch; wait for CudaMemory::read. The backward needs the statistic and the visited blocks

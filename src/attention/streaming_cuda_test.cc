@@ -107,12 +107,17 @@ TEST(CudaAttention, SaysWhatTheDeviceRefused) {
   expect_close({.time = 5}, random_values({.time = 5}));  // and goes on
 }
 
-TEST(CudaAttention, RefusesCaches) {
+TEST(CudaAttention, RefusesWhatItDoesNotDo) {
   const Case c;
   StreamingCase<float> memory(c, random_values(c));
-  memory.problem.k_past = memory.problem.k;
-  memory.problem.v_past = memory.problem.v;
-  EXPECT_THROW(CudaAttention(cuda_kernels<Softmax>(DType::f32), memory.problem, 4), Error);
+  const auto refused = [&](void (*change)(AttentionProblem&)) {
+    AttentionProblem p = memory.problem;
+    change(p);
+    EXPECT_THROW(CudaAttention(cuda_kernels<Softmax>(DType::f32), p, 4), Error);
+  };
+  refused([](AttentionProblem& p) { p.k_past = p.k, p.v_past = p.v; });
+  refused([](AttentionProblem& p) { p.sets = 2; });
+  refused([](AttentionProblem& p) { p.settings.sink = Sink::zero; });
 }
 
 }  // namespace
