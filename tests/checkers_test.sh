@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tests/checkers_test.sh CHECKERS: floors.sh and style.sh must find what they are for. Each case is a
-# little tree with one flaw; the clean tree must pass.
+# tests/checkers_test.sh CHECKERS: floors.sh, style.sh and test_map.sh must find what they are for. Each
+# case is a little tree with one flaw; the clean tree must pass.
 set -euo pipefail
 checkers="${1:?usage: checkers_test.sh FOLDER_OF_THE_CHECKERS}"
 tree="$(mktemp -d)"
@@ -64,5 +64,18 @@ printf '#include <vector>\n' >"$tree/src/base/once.h"
 expect fail style.sh "a header without #pragma once"
 printf '// TO%s: later\n' DO >"$tree/src/base/later.cc"
 expect fail style.sh "a left-over marker"
+
+map() { # TEST...
+  mkdir -p "$tree/docs" "$tree/tests"
+  printf 'TEST_P(Grid,\n       Holds) {}\n' >"$tree/src/base/base_test.cc"
+  # shellcheck disable=SC2016 # the quotes of Markdown
+  printf '`%s`\n' "$@" >"$tree/docs/test_map.md"
+}
+map Grid.Holds
+expect pass test_map.sh "a map of tests that exist"
+map Grid.Holds Grid.Vanished
+expect fail test_map.sh "a test that does not exist"
+map
+expect fail test_map.sh "a map without tests"
 
 ((failures == 0)) && echo "the checkers find what they are for"
