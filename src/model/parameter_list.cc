@@ -37,14 +37,15 @@ class List {
  private:
   // `layers`: the executed layers that run the block.
   void block(size_t number, const std::vector<size_t>& layers) {
-    const size_t begin = list_.size();
+    executions_ = static_cast<int64_t>(layers.size());
     const std::string prefix = fmt::format("model.layers.{}.", number);
     const std::string attn = prefix + "self_attn.", mlp = prefix + "mlp.";
     const int64_t dim = config_.dim, width = config_.q_width();
     vector(prefix + "input_layernorm.weight", {dim}, Init::ones, ParameterGroup::norms);
-    const auto split = [&](size_t l) { return layout_.kv_norm[l]; };
-    if (std::any_of(layers.begin(), layers.end(), split)) {
-      vector(attn + "kv_norm.weight", {dim}, Init::ones, ParameterGroup::norms);
+    const auto splits =
+        std::count_if(layers.begin(), layers.end(), [&](size_t l) { return layout_.kv_norm[l]; });
+    if (splits > 0) {
+      vector(attn + "kv_norm.weight", {dim}, Init::ones, ParameterGroup::norms).uses = splits;
     }
     linear(attn + "q_proj.weight", width, dim, ParameterGroup::attention);
     heads(attn + "k_proj.weight", layout_.k_heads, layers);
@@ -55,9 +56,7 @@ class List {
     linear(mlp + "gate_proj.weight", config_.ffn, dim, ParameterGroup::ffn);
     linear(mlp + "up_proj.weight", config_.ffn, dim, ParameterGroup::ffn);
     linear(mlp + "down_proj.weight", dim, config_.ffn, ParameterGroup::ffn);
-    for (size_t p = begin; p < list_.size(); ++p) {
-      if (list_[p].rows_from.empty()) list_[p].uses = static_cast<int64_t>(layers.size());
-    }
+    executions_ = 1;
   }
 
   ParameterSpec& add(std::string name, Shape shape, ParameterGroup group, Init init) {
@@ -66,6 +65,7 @@ class List {
     p.shape = shape;
     p.group = group;
     p.init = init;
+    p.uses = executions_;
     return p;
   }
 
@@ -114,6 +114,7 @@ class List {
   const ModelConfig& config_;
   const Layout& layout_;
   const Axes& axes_;
+  int64_t executions_ = 1;  // of the block whose parameters are being listed
   std::vector<ParameterSpec> list_;
 };
 
