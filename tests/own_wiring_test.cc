@@ -40,6 +40,7 @@ TEST(OwnWiringTutorial, ItsCommandsWork) {
   const std::string config = scratch.file("idea.toml", tutorial_block());
   const std::string book = scratch.file("book.txt", prose(80));
   EXPECT_EQ(weft({"explain", config}).code, 0);
+  EXPECT_EQ(weft({"check", config}).code, 0);
   for (const std::string name : {"idea", "plain"}) {
     std::vector<std::string> args = {
         "train", config,          "--set", "data.train=" + book, "--set", "data.holdout=0.1",
