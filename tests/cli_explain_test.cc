@@ -51,12 +51,13 @@ void PrintTo(const Row& row, std::ostream* out) {
   *out << row.name;
 }
 
-// "$H/2", "$H*3/4": heads; "$L/4": layers of a shape.
+// "$H/2", "$H*3/4": heads; "$L/4", "$L-1": layers of a shape.
 void fill_in(std::string& text, const Published& s) {
   const std::pair<const char*, int64_t> names[] = {{"$H*3/4", s.heads * 3 / 4},
                                                    {"$H/2", s.heads / 2},
                                                    {"$H/4", s.heads / 4},
-                                                   {"$L/4", s.layers / 4}};
+                                                   {"$L/4", s.layers / 4},
+                                                   {"$L-1", s.layers - 1}};
   for (const auto& [name, value] : names) {
     const size_t at = text.find(name);
     if (at != std::string::npos) text.replace(at, std::strlen(name), std::to_string(value));
@@ -89,12 +90,53 @@ INSTANTIATE_TEST_SUITE_P(
             {"model.wiring=value-residual", "model.wiring_args.value-residual.variant=learnable"},
             {14, 22, 46},
             kPlain},
+        Row{"learnable_plus",
+            {"model.wiring=value-residual",
+             "model.wiring_args.value-residual.variant=learnable-plus"},
+            {15, 23, 47},
+            kPlain},
+        Row{"all_earlier_values",
+            {"model.wiring=value-residual", "model.wiring_args.value-residual.variant=dense"},
+            {35, 77, 299},
+            kPlain},
+        Row{"gated",
+            {"model.wiring=value-residual", "model.wiring_args.value-residual.variant=gated"},
+            {28728, 101508, 377200},
+            kPlain},
+        Row{"neutreno", {"model.wiring=neutreno"}, {0, 0, 0}, kPlain},
+        Row{"cross_layer", {"model.wiring=cross-layer"}, {0, 0, 0}, kPlain},
+        Row{"denseformer", {"model.wiring=dense"}, {44, 90, 324}, kPlain},
+        Row{"denseformer_dilation_2",
+            {"model.wiring=dense", "model.wiring_args.dense.dilation=2"},
+            {24, 48, 168},
+            kPlain},
+        Row{"denseformer_dilation_4",
+            {"model.wiring=dense", "model.wiring_args.dense.dilation=4"},
+            {14, 27, 90},
+            kPlain},
         Row{"svformer",
             {"model.wiring=shared-value"},
             {-1835008, -6488064, -24117248},
             {9216, 19968, 51200}},
+        Row{"svformer_last_anchor",
+            {"model.wiring=shared-value", "model.wiring_args.shared-value.anchors=[$L-1]"},
+            {-1572864, -5898240, -23068672},
+            {10240, 21504, 53248}},
         Row{"gqa2", {"model.kv_heads=$H/2"}, {-2097152, -7077888, -25165824}, {8192, 18432, 49152}},
         Row{"gqa4", {"model.kv_heads=$H/4"}, {-3145728, -10616832, -37748736}, {4096, 9216, 24576}},
+        Row{"svformer_gqa4",
+            {"model.wiring=shared-value", "model.kv_heads=$H/4"},
+            {-3604480, -12238848, -43778048},
+            {2304, 4992, 12800}},
+        Row{"cla2", {"model.wiring=cla"}, {-2097152, -7077888, -25165824}, {8192, 18432, 49152}},
+        Row{"cla2_gqa4",
+            {"model.wiring=cla", "model.kv_heads=$H/4"},
+            {-3670016, -12386304, -44040192},
+            {2048, 4608, 12288}},
+        Row{"svformer_cla2",
+            {"model.wiring=[\"shared-value\", \"cla\"]"},
+            {-2883584, -10027008, -36700160},
+            {5120, 10752, 26624}},
         Row{"sla",
             {"model.wiring=skip-kv", "model.wiring_args.skip-kv.distance=$L/4",
              "model.wiring_args.skip-kv.heads=$H*3/4"},
@@ -103,7 +145,8 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"skipv1",
             {"model.wiring=skipv1"},
             {-917504, -3244032, -12058624},
-            {12800, 28416, 74752}}),
+            {12800, 28416, 74752}},
+        Row{"yoco", {"model.wiring=yoco"}, {-1572864, -5898240, -23068672}, {10240, 21504, 53248}}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(CliExplain, CountsWithoutAllocatingTheWeights) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "model/formula.h"
@@ -16,6 +17,7 @@ constexpr size_t kLines = 16;  // of formulas
 constexpr const char* kOwn = "●";
 constexpr const char* kBlend = "◆";
 constexpr const char* kAlias = "○";
+constexpr const char* kFurther = "⊕";
 
 // The output of layer l is the input of layer l + 1: one column for both.
 int column_of(const Tap& tap) {
@@ -145,6 +147,19 @@ Row make_row(const ModelConfig& config, const Layout& layout, Port port, const H
   return row;
 }
 
+// Layers that attend to other layers' keys and values beside their own.
+std::optional<Row> further_sets(const Layout& layout, int columns) {
+  Row row{Port::k, {}, {}, std::vector<const char*>(static_cast<size_t>(columns), nullptr), {}};
+  for (size_t l = 0; l < layout.extra_kv.size(); ++l) {
+    row.marks[l] = layout.extra_kv[l].empty() ? kOwn : kFurther;
+    for (const int source : layout.extra_kv[l]) connect(row, source, static_cast<int>(l));
+  }
+  if (row.lines.empty()) return {};
+  std::sort(row.lines.begin(), row.lines.end(),
+            [](const Line& a, const Line& b) { return a.source < b.source; });
+  return row;
+}
+
 std::string label(const Row& row, size_t rows) {
   const char* port = name_of(row.port);
   const auto [first, last] = row.heads;
@@ -192,11 +207,12 @@ std::string formula_lines(const ModelConfig& config, const Layout& layout, size_
 }  // namespace
 
 std::string draw_wiring(const ModelConfig& config, const Layout& layout, int width) {
-  if (layout.mixes.empty()) return "every layer reads its own keys and values\n";
   std::set<Port> ports;
   for (const ResolvedMix& m : layout.mixes) ports.insert(m.destination.port);
   const bool depth = ports.contains(Port::x) || ports.contains(Port::y);
   const int columns = static_cast<int>(config.layer.size()) + (depth ? 1 : 0);
+  const std::optional<Row> further = further_sets(layout, columns);
+  if (ports.empty() && !further) return "every layer reads its own keys and values\n";
   if (kLabel + columns > width)
     return fmt::format("{} layers do not fit into {} columns\n", config.depth(), width);
 
@@ -210,10 +226,16 @@ std::string draw_wiring(const ModelConfig& config, const Layout& layout, int wid
       text += canvas.marks(label(row, heads.size()), row.marks) + lanes(canvas, row.lines, most);
     }
   }
-  return text +
-         fmt::format("{} own   {} mixed with other layers'   {} another layer's\n\n", kOwn, kBlend,
-                     kAlias) +
-         formula_lines(config, layout, static_cast<size_t>(width));
+  if (further) {
+    text += canvas.marks("k, v", further->marks) + lanes(canvas, further->lines, most);
+  }
+  text += fmt::format("{} own", kOwn);
+  if (!ports.empty()) {
+    text += fmt::format("   {} mixed with other layers'   {} another layer's", kBlend, kAlias);
+  }
+  if (further)
+    text += fmt::format("{}{} and another layer's", ports.empty() ? "   " : "\n", kFurther);
+  return text + "\n\n" + formula_lines(config, layout, static_cast<size_t>(width));
 }
 
 }  // namespace weft

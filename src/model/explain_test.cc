@@ -189,6 +189,17 @@ TEST(DrawWiring, TheStreamEndsInTheFinalNorm) {
   expect_narrow(text, 80);
 }
 
+TEST(DrawWiring, FurtherKeysAndValuesHaveARow) {
+  const ModelConfig c = with(plain({3, 2, 16, 8, 11}), "cross-layer");
+  EXPECT_EQ(draw_wiring(c, derive_layout(c), 60),
+            "layer     0     1     2\n"
+            "k, v      ●     ⊕     ⊕\n"
+            "          └─────┴─────┘\n"
+            "● own   ⊕ and another layer's\n"
+            "\n"
+            "one softmax over k[l], v[l] and k[0], v[0]   for l = 1-2\n");
+}
+
 TEST(DrawWiring, SaysWhenOutputsReadValues) {
   Axes axes;
   axes.wirings.add({"values", "", "", {}, output_reads_values});

@@ -18,9 +18,7 @@ bool is_own(const ResolvedMix& mix, const Term& term) {
 }
 
 bool is_mixed(const Layout& layout, const Tap& tap) {
-  return std::any_of(layout.mixes.begin(), layout.mixes.end(), [&](const ResolvedMix& m) {
-    return m.destination.port == tap.port && m.destination.layer == tap.layer;
-  });
+  return !layout.mixes_on(tap.port, tap.layer).empty();
 }
 
 std::string head_part(const ModelConfig& config, const ResolvedMix& mix) {
@@ -44,9 +42,14 @@ struct Kind {
   bool operator==(const Kind&) const = default;
 };
 
+bool is_gate(const Layout& layout, const Term& term) {
+  return term.gain >= 0 && layout.gains[static_cast<size_t>(term.gain)].kind == GainKind::gate;
+}
+
 std::string coefficient(const Layout& layout, const Term& term) {
   const double c = first_coefficient(layout, term);
   const std::string sign = c < 0 ? "-" : "+", number = fmt::format("{:.3g}", std::abs(c));
+  if (is_gate(layout, term)) return sign + (term.complement ? "(1-g) " : "g ");
   if (term.gain >= 0) return sign + "(" + number + ") ";
   return number == "1" ? sign : sign + number + " ";
 }
@@ -79,7 +82,7 @@ Kind kind_of(const ModelConfig& config, const Layout& layout, const ResolvedMix&
 // Where the sources of a term lie in the layers of a line: all in one, or all equally far back.
 struct Sources {
   std::optional<int> at, back;
-  Stage stage = Stage::same;
+  Stage stage = Stage::same;  // of all that joined
 
   bool join(const Sources& other) {
     if (at != other.at) at.reset();
@@ -155,6 +158,34 @@ std::string text_of(const Draft& d) {
   return s;
 }
 
+// "attends to k[l], v[l] and k[0], v[0]".
+std::vector<FormulaLine> key_set_lines(const Layout& layout) {
+  std::vector<std::vector<Sources>> drafts;
+  std::vector<FormulaLine> lines;
+  for (size_t l = 0; l < layout.extra_kv.size(); ++l) {
+    if (layout.extra_kv[l].empty()) continue;
+    std::vector<Sources> sources;
+    for (const int s : layout.extra_kv[l]) sources.push_back({s, static_cast<int>(l) - s});
+    std::vector<Sources> joined = drafts.empty() ? sources : drafts.back();
+    bool joins = !drafts.empty() && joined.size() == sources.size();
+    for (size_t i = 0; joins && i < sources.size(); ++i) joins = joined[i].join(sources[i]);
+    if (!joins) {
+      lines.emplace_back();
+      drafts.emplace_back();
+      joined = sources;
+    }
+    drafts.back() = joined;
+    lines.back().layers.push_back(static_cast<int>(l));
+  }
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const std::string own =
+        lines[i].layers.size() == 1 ? fmt::format("[{}]", lines[i].layers.front()) : "[l]";
+    lines[i].text = fmt::format("one softmax over k{0}, v{0}", own);
+    for (const Sources& s : drafts[i]) lines[i].text += fmt::format(" and k{0}, v{0}", s.str());
+  }
+  return lines;
+}
+
 }  // namespace
 
 double first_coefficient(const Layout& layout, const Term& term) {
@@ -196,6 +227,7 @@ std::vector<FormulaLine> formulas(const ModelConfig& config, const Layout& layou
                    [](const Draft& a, const Draft& b) { return a.kind.port < b.kind.port; });
   std::vector<FormulaLine> lines;
   for (const Draft& d : drafts) lines.push_back({text_of(d), d.layers});
+  for (FormulaLine& line : key_set_lines(layout)) lines.push_back(std::move(line));
   return lines;
 }
 

@@ -24,7 +24,8 @@ struct FormulaLine {
   std::string text;         ///< "v[l] = 0.5 v[0] + 0.5 v[l]"
   std::vector<int> layers;  ///< for which it holds, ascending
 };
-/// By port, then by the first layer. Sums of many terms are summarised.
+/// By port, then by the first layer; layers that attend to further keys and values come last. Sums
+/// of many terms are summarised; g is a gate, a number for each token and head.
 std::vector<FormulaLine> formulas(const ModelConfig& config, const Layout& layout);
 
 }  // namespace weft

@@ -54,6 +54,14 @@ TEST(Formula, PortsComeInTheirOrder) {
             (Lines{"k[l] heads 2-3 = k[l-2] for 2-3", "v[l] heads 2-3 = v[l-2] for 2-3"}));
 }
 
+TEST(Formula, GatesAndFurtherKeySets) {
+  const ModelConfig c = plain(kSmall);
+  EXPECT_EQ(lines(with(c, "value-residual", {{"variant", std::string("gated")}})),
+            (Lines{"v[l] = (1-g) v[0] + g v[l] for 1-3"}));
+  EXPECT_EQ(lines(with(c, "cross-layer", {{"source", std::string("previous")}})),
+            (Lines{"one softmax over k[l], v[l] and k[l-1], v[l-1] for 1-3"}));
+}
+
 TEST(Formula, RangesJoinNeighbours) {
   EXPECT_EQ(ranges({}), "-");
   EXPECT_EQ(ranges({3}), "3");

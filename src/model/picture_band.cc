@@ -20,11 +20,8 @@ int place_of(const Tap& tap) {
 }
 
 const ResolvedMix* mix_on(const Layout& layout, Port port, int layer, int head) {
-  for (const ResolvedMix& m : layout.mixes) {
-    if (m.destination.port == port && m.destination.layer == layer && m.heads.first <= head &&
-        head < m.heads.last) {
-      return &m;
-    }
+  for (const ResolvedMix& m : layout.mixes_on(port, layer)) {
+    if (m.heads.first <= head && head < m.heads.last) return &m;
   }
   return nullptr;
 }
@@ -84,8 +81,15 @@ std::vector<PictureLink> links_of(const ModelConfig& config, const Layout& layou
       const int from = stream ? place_of(t.source) : t.source.layer;
       const int to = stream ? place_of(m.destination) : m.destination.layer;
       if (from == to && !other) continue;
-      links.push_back({from, to, first_coefficient(layout, t), t.gain >= 0, m.alias,
-                       formula(config, layout, m)});
+      links.push_back(
+          {from, to, first_coefficient(layout, t), t.gain >= 0, formula(config, layout, m)});
+    }
+  }
+  if ((port != Port::k && port != Port::v) || other) return links;
+  for (size_t l = 0; l < layout.extra_kv.size(); ++l) {
+    for (const int source : layout.extra_kv[l]) {
+      links.push_back({source, static_cast<int>(l), 1, false,
+                       fmt::format("layer {} attends to k[{}], v[{}] as well", l, source, source)});
     }
   }
   return links;
@@ -150,9 +154,9 @@ void PictureArcs::draw(Svg& svg, double y, bool up) const {
     const double height = rise(link) * (up ? 1 : -1);
     svg.arc(leaves(i), y, arrives(i), y, height,
             fmt::format("{} stroke=\"{}\"", link_look(link, grid_), colour), link.tip);
-    if (link.weight != 0) {
-      svg.circle(arrives(i), y, grid_.pitch < 40 ? 1.5 : 2.4, fmt::format("fill=\"{}\"", colour));
-    }
+    if (link.weight == 0) continue;
+    const double x = arrives(i), size = grid_.pitch < 40 ? 1.5 : 2.4;
+    svg.circle(x, y, size, fmt::format("fill=\"{}\"", colour));
   }
 }
 
@@ -173,9 +177,20 @@ void PictureStrip::draw(Svg& svg, double y) const {
   }
 }
 
+// Further sets of keys and values stand beside the layer's own, narrower.
 void PictureStrip::cell(Svg& svg, int layer, int head, double y, double height) const {
-  const double gap = height >= 5 ? 1.6 : 0.5, width = grid_.strip();
-  const double left = grid_.centre(layer) - width / 2, tall = height - gap;
+  const double gap = height >= 5 ? 1.6 : 0.5, whole = grid_.strip(), tall = height - gap;
+  const double left = grid_.centre(layer) - whole / 2;
+  double width = whole;
+  if ((port_ == Port::k || port_ == Port::v) && layout_.key_sets(static_cast<size_t>(layer)) > 1) {
+    const std::vector<int>& sets = layout_.extra_kv[static_cast<size_t>(layer)];
+    const double each = whole * 0.4 / static_cast<double>(sets.size());
+    width = whole * 0.6;
+    for (size_t s = 0; s < sets.size(); ++s) {
+      svg.rect(left + width + each * static_cast<double>(s) + 1.5, y + 0.5, each - 2, tall - 1,
+               borrowed_look(layer_colour(sets[s], grid_.layers)));
+    }
+  }
   const std::string round = height >= 5 ? " rx=\"2\"" : "";
   const auto colour = [&](int l) { return layer_colour(l, grid_.layers); };
   const ResolvedMix* mix = mix_on(layout_, port_, layer, head);

@@ -32,7 +32,6 @@ struct PictureLink {
   int from = 0, to = 0;  ///< layers; of x and y: places in the stream, 0 is the embedding
   double weight = 1;     ///< first coefficient
   bool learned = false;
-  bool alias = false;
   std::string tip = {};  ///< the formula
 };
 
@@ -44,8 +43,7 @@ std::string link_look(const PictureLink& link, const PictureGrid& grid);
 std::vector<PictureLink> links_of(const ModelConfig& config, const Layout& layout, Port port,
                                   bool other);
 
-/// Curves above (up = true) or below `y` between points of the grid. x_of(place) is the middle of
-/// a place, `spread` the width over which its curves are spread.
+/// The curves of one row: from layer to layer, or from place to place in the stream.
 class PictureArcs {
  public:
   PictureArcs(std::vector<PictureLink> links, const PictureGrid& grid, bool in_stream);

@@ -39,7 +39,7 @@ class Legend {
 };
 
 struct Signs {
-  bool alias = false, blend = false, learned = false, negative = false;
+  bool alias = false, blend = false, learned = false, negative = false, appended = false;
 };
 
 Signs signs_in(const Layout& layout) {
@@ -53,6 +53,7 @@ Signs signs_in(const Layout& layout) {
       s.negative = s.negative || (t.gain < 0 && t.scale < 0);
     }
   }
+  for (const std::vector<int>& sets : layout.extra_kv) s.appended = s.appended || !sets.empty();
   return s;
 }
 
@@ -95,6 +96,12 @@ double draw_legend(Svg& svg, const Layout& layout, const PictureGrid& grid, doub
   if (signs.alias) {
     legend.entry(22, "another layer's, by its colour", [&](double x, double at) {
       svg.rect(x + 0.5, at + 0.5, 21, 11, borrowed_look(first) + " rx=\"2\"");
+    });
+  }
+  if (signs.appended) {
+    legend.entry(22, "attended to beside the layer's own", [&](double x, double at) {
+      svg.rect(x, at, 13, 12, fmt::format("fill=\"{}\"", own));
+      svg.rect(x + 14.5, at + 0.5, 7, 11, borrowed_look(first));
     });
   }
   if (signs.blend) {

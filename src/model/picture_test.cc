@@ -165,6 +165,14 @@ TEST(Picture, ACurveForEveryReader) {
   EXPECT_EQ(curves(picture_of(with(c, "skipv1", {{"fraction", 0.25}}))), 5);
 }
 
+TEST(Picture, FurtherKeysAndValuesStandBesideTheOwn) {
+  const ModelConfig c = with(plain({3, 2, 16, 8, 11}), "cross-layer");
+  const std::string svg = picture_of(c);
+  EXPECT_EQ(curves(svg), 4);  // keys and values of two layers
+  EXPECT_NE(svg.find(borrowed_look(layer_colour(0, 3))), std::string::npos);
+  EXPECT_NE(svg.find("attended to beside"), std::string::npos);
+}
+
 TEST(Picture, BorrowedHeadsHaveTheColourOfTheirLayer) {
   const ModelConfig c = with(plain({3, 2, 16, 8, 11}), "shared-value");
   const std::string svg = picture_of(c), borrowed = borrowed_look(layer_colour(0, 3));
