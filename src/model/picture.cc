@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "model/formula.h"
 #include "model/picture_band.h"
@@ -37,7 +38,8 @@ class Picture {
   double strip(Port port, const char* label);
   void ports();
   void layer_numbers(double y);
-  void letters();
+  void rows();
+  void row(const char* name, const std::function<std::string(int layer)>& content);
   void label(double y, const char* text);
 
   const ModelConfig& config_;
@@ -77,14 +79,21 @@ void Picture::label(double y, const char* text) {
 
 void Picture::header() {
   svg_.text(kMargin, 54, config_.design, "class=\"ink title\"");
+  const std::string state =
+      e_.cache_fixed > 0 ? fmt::format(", state {}", in_bytes(e_.cache_fixed)) : std::string();
   svg_.text(
       kMargin, 79,
-      fmt::format("{} layers, dim {}, {} heads of {}  ·  {} parameters  ·  KV cache {} a token",
-                  config_.layer.size(), config_.dim, config_.heads, config_.head_dim,
-                  grouped(e_.parameters), in_bytes(e_.cache_per_token)),
+      fmt::format("{} layers, dim {}, {} heads of {}  ·  {} parameters  ·  KV cache {} a token{}",
+                  config_.depth(), config_.dim, config_.heads, config_.head_dim,
+                  grouped(e_.parameters), in_bytes(e_.cache_per_token), state),
       "class=\"soft label\"");
   std::string axes = kinds_.size() == 1 ? kinds_[0] : "layers of several kinds";
   for (const WiringConfig& w : config_.wiring) axes += "  ·  " + w.name;
+  if (!config_.mixes.empty()) axes += "  ·  own mixes";
+  if (config_.loop.repeats > 1) {
+    axes += fmt::format("  ·  blocks {} to {} run {} times", config_.loop.first, config_.loop.last,
+                        config_.loop.repeats);
+  }
   svg_.text(kMargin, 100, axes, "class=\"soft label\"");
   y_ = 118;
 }
@@ -171,18 +180,25 @@ void Picture::ports() {
   y_ = bottom + std::max(below, 10.0) + kGap;
 }
 
-// Where layers differ in mechanism, position or window: a letter below each.
-void Picture::letters() {
+void Picture::row(const char* name, const std::function<std::string(int layer)>& content) {
+  for (int l = 0; l < grid_.layers; ++l) {
+    svg_.text(grid_.centre(l), y_ + 8, content(l), "class=\"soft small\" text-anchor=\"middle\"");
+  }
+  label(y_ + 4, name);
+  y_ += 20;
+}
+
+// Whose weights a layer of a loop has, and where layers differ in mechanism, position or window a
+// letter for each.
+void Picture::rows() {
+  if (config_.loop.repeats > 1) {
+    row("block", [&](int l) { return std::to_string(config_.block_of(l)); });
+  }
   if (kinds_.size() < 2) return;
   const auto letter = [](size_t kind) {
     return std::string(1, static_cast<char>('A' + kind % 26));
   };
-  for (int l = 0; l < grid_.layers; ++l) {
-    svg_.text(grid_.centre(l), y_ + 8, letter(kind_of_[static_cast<size_t>(l)]),
-              "class=\"soft small\" text-anchor=\"middle\"");
-  }
-  label(y_ + 4, "kind");
-  y_ += 20;
+  row("kind", [&](int l) { return letter(kind_of_[static_cast<size_t>(l)]); });
   std::string text;
   for (size_t kind = 0; kind < kinds_.size(); ++kind) {
     text += (kind == 0 ? "" : "  ·  ") + letter(kind) + ": " + kinds_[kind];
@@ -195,7 +211,7 @@ std::string Picture::document() {
   header();
   if (mixed(Port::x) || mixed(Port::y)) stream();
   ports();
-  letters();
+  rows();
   y_ = draw_formulas(svg_, config_, layout_, grid_, y_);
   y_ = draw_legend(svg_, layout_, grid_, width_ - kMargin, y_);
   const double height = y_ + 4;

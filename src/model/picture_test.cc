@@ -197,6 +197,20 @@ TEST(Picture, WiderCurvesForLargerCoefficients) {
   EXPECT_LT(width(1), width(5));
 }
 
+TEST(Picture, LoopsNameTheirBlocks) {
+  io::Value table;
+  table.at("layers").data = int64_t{4};
+  EXPECT_EQ(picture_of(read_model(table)).find(">block<"), std::string::npos);
+  table.at("loop").at("first").data = int64_t{1};
+  table.at("loop").at("last").data = int64_t{2};
+  table.at("loop").at("repeats").data = int64_t{3};
+  const std::string svg = picture_of(read_model(table));
+  EXPECT_EQ(XmlChecker(svg)(), "");
+  EXPECT_NE(svg.find(">block<"), std::string::npos);
+  EXPECT_NE(svg.find("8 layers"), std::string::npos);
+  EXPECT_NE(svg.find("blocks 1 to 2 run 3 times"), std::string::npos);
+}
+
 TEST(Picture, LayersOfSeveralKindsAreLettered) {
   ModelConfig c = plain({4, 2, 16, 8, 11});
   EXPECT_EQ(picture_of(c).find(">kind<"), std::string::npos);
