@@ -91,7 +91,7 @@ TEST(Cli, EveryArgumentOfTheAxesIsListed) {
   EXPECT_EQ(text.code, 0);
   const nlohmann::json json = io::parse_json(weft({"designs", "--json"}).out, "designs");
   size_t arguments = 0;
-  for (const char* axis : {"mechanisms", "positions", "wirings"}) {
+  for (const char* axis : {"mechanisms", "positions", "wirings", "tasks"}) {
     ASSERT_GE(json[axis].size(), 2u) << axis;
     for (const nlohmann::json& choice : json[axis]) {
       const std::string name = choice["name"];

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/verb.h"
+#include "data/tasks/task.h"
 #include "io/json.h"
 #include "model/axes.h"
 #include "model/config_toml.h"
@@ -55,7 +56,12 @@ std::vector<Axis> axes_of(const Axes& axes) {
     }
     wirings.choices.push_back(std::move(choice));
   }
-  return {mechanisms, positions, wirings};
+  Axis tasks{"tasks", "data.task", "data.task_args.", {}};
+  const TaskRegistry registry;
+  for (const TaskInfo* t : registry.all()) {
+    tasks.choices.push_back({t->name, arxiv_id(t->source), t->what, t->args, {}});
+  }
+  return {mechanisms, positions, wirings, tasks};
 }
 
 bool is_derived(const Choice& choice, const ArgSpec& arg) {
@@ -130,7 +136,8 @@ std::string argument_line(const Choice& choice, const ArgSpec& a) {
 std::string axis_list(const Axis& axis) {
   std::string text = fmt::format("\n{}: {}, arguments {}*\n", axis.name, axis.key, axis.args);
   for (const Choice& choice : axis.choices) {
-    text += fmt::format("  {:<16}{} ({})\n", choice.name, choice.summary, choice.source);
+    text += fmt::format("  {:<16}{}", choice.name, choice.summary);
+    text += choice.source.empty() ? "\n" : fmt::format(" ({})\n", choice.source);
     for (const ArgSpec& a : choice.args) text += argument_line(choice, a);
   }
   return text;
@@ -140,10 +147,11 @@ class DesignsVerb final : public Verb {
  public:
   std::string_view name() const override { return "designs"; }
   std::string_view summary() const override {
-    return "The named designs; with --all also mechanisms, positions and wirings";
+    return "The named designs; with --all also mechanisms, positions, wirings and tasks";
   }
   void declare(Flags& flags) override {
-    flags.flag("--all", all_, "also mechanisms, positions and wirings, with their arguments");
+    flags.flag("--all", all_,
+               "also mechanisms, positions, wirings and tasks, with their arguments");
   }
 
   int run(const Invocation& invocation) override {
@@ -154,7 +162,8 @@ class DesignsVerb final : public Verb {
     }
     std::string text = design_list();
     for (const Axis& axis : axes) text += all_ ? axis_list(axis) : std::string();
-    if (!all_) text += "\nmechanisms, positions, wirings and their arguments: weft designs --all\n";
+    if (!all_)
+      text += "\nmechanisms, positions, wirings, tasks and their arguments: weft designs --all\n";
     invocation.console.result(text);
     return 0;
   }
