@@ -197,7 +197,7 @@ TEST(DrawWiring, FurtherKeysAndValuesHaveARow) {
             "          └─────┴─────┘\n"
             "● own   ⊕ and another layer's\n"
             "\n"
-            "one softmax over k[l], v[l] and k[0], v[0]   for l = 1-2\n");
+            "attends to k[l], v[l] and k[0], v[0]   for l = 1-2\n");
 }
 
 TEST(DrawWiring, SaysWhenOutputsReadValues) {

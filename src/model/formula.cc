@@ -180,7 +180,7 @@ std::vector<FormulaLine> key_set_lines(const Layout& layout) {
   for (size_t i = 0; i < lines.size(); ++i) {
     const std::string own =
         lines[i].layers.size() == 1 ? fmt::format("[{}]", lines[i].layers.front()) : "[l]";
-    lines[i].text = fmt::format("one softmax over k{0}, v{0}", own);
+    lines[i].text = fmt::format("attends to k{0}, v{0}", own);
     for (const Sources& s : drafts[i]) lines[i].text += fmt::format(" and k{0}, v{0}", s.str());
   }
   return lines;

@@ -59,7 +59,7 @@ TEST(Formula, GatesAndFurtherKeySets) {
   EXPECT_EQ(lines(with(c, "value-residual", {{"variant", std::string("gated")}})),
             (Lines{"v[l] = (1-g) v[0] + g v[l] for 1-3"}));
   EXPECT_EQ(lines(with(c, "cross-layer", {{"source", std::string("previous")}})),
-            (Lines{"one softmax over k[l], v[l] and k[l-1], v[l-1] for 1-3"}));
+            (Lines{"attends to k[l], v[l] and k[l-1], v[l-1] for 1-3"}));
 }
 
 TEST(Formula, RangesJoinNeighbours) {

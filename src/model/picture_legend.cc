@@ -116,7 +116,7 @@ double draw_legend(Svg& svg, const Layout& layout, const PictureGrid& grid, doub
                fmt::format("{} stroke=\"{}\"", link_look(link, grid), first));
     });
   };
-  if (!layout.mixes.empty()) curve({}, "read, as wide as its coefficient");
+  if (!layout.mixes.empty() || signs.appended) curve({}, "read, as wide as its coefficient");
   if (signs.learned) curve({.learned = true}, "learned, as it begins");
   if (signs.negative) curve({.weight = -1}, "subtracted");
   return legend.end();
