@@ -179,6 +179,14 @@ TEST(CliExplain, JsonHasTheNumbersOfTheText) {
   EXPECT_EQ(json["wiring"][2]["formula"], "v[3] = v[0]");
 }
 
+TEST(CliExplain, ARecurrentStateHasNoCacheThatGrows) {
+  const nlohmann::json json = io::parse_json(weft({"explain", "linear", "--json"}).out, "explain");
+  EXPECT_EQ(json["kv_cache"]["bytes_per_token"], 0);
+  // Sums of v k^T and of k, in f32: [64 + 1, 64] for each of 6 heads in 6 layers.
+  EXPECT_EQ(json["kv_cache"]["fixed_bytes"], 6 * 6 * 65 * 64 * 4);
+  EXPECT_EQ(json["kv_cache"]["total"], json["kv_cache"]["fixed_bytes"]);
+}
+
 TEST(CliExplain, ThePictureIsAFileOfItsOwn) {
   const Scratch scratch;
   const std::string file = scratch / "wiring.svg";

@@ -80,8 +80,9 @@ TEST(Cli, DesignsAreOneLineEach) {
     EXPECT_NE(text.out.find(design["source"].get<std::string>()), std::string::npos);
     EXPECT_NE(text.out.find(design["family"].get<std::string>() + "\n  "), std::string::npos);
   }
-  for (const char* name : {"transformer", "gqa", "mqa", "resformer", "svformer", "sla", "skipv1",
-                           "stick-breaking", "alibi", "nope"}) {
+  for (const char* name : {"transformer", "gqa", "mqa", "resformer", "svformer", "neutreno",
+                           "denseformer", "cla", "sla", "skipv1", "yoco", "cross-layer",
+                           "stick-breaking", "alibi", "nope", "relu", "sigmoid", "linear"}) {
     EXPECT_NE(text.out.find("\n  " + std::string(name) + " "), std::string::npos) << name;
   }
 }
