@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 
 #include "model/formula.h"
 #include "model/head_rules.h"
@@ -76,13 +77,13 @@ std::vector<PictureLink> links_of(const ModelConfig& config, const Layout& layou
   std::vector<PictureLink> links;
   for (const ResolvedMix& m : layout.mixes) {
     if (m.destination.port != port) continue;
+    const std::string tip = formula(config, layout, m);
     for (const Term& t : m.terms) {
       if (!stream && (t.source.port != port) != other) continue;
       const int from = stream ? place_of(t.source) : t.source.layer;
       const int to = stream ? place_of(m.destination) : m.destination.layer;
       if (from == to && !other) continue;
-      links.push_back(
-          {from, to, first_coefficient(layout, t), t.gain >= 0, formula(config, layout, m)});
+      links.push_back({from, to, first_coefficient(layout, t), t.gain >= 0, tip});
     }
   }
   if ((port != Port::k && port != Port::v) || other) return links;
@@ -98,6 +99,7 @@ std::vector<PictureLink> links_of(const ModelConfig& config, const Layout& layou
 PictureArcs::PictureArcs(std::vector<PictureLink> links, const PictureGrid& grid, bool in_stream)
     : links_(std::move(links)), grid_(grid), in_stream_(in_stream) {
   for (const PictureLink& link : links_) height_ = std::max(height_, rise(link) + 4);
+  spread();
 }
 
 double PictureArcs::x_of(int place) const {
@@ -111,34 +113,32 @@ double PictureArcs::rise(const PictureLink& link) const {
 
 // Curves that meet in a place are spread so that they do not cross: those that arrive on the left,
 // the nearest source leftmost; those that leave on the right, the farthest reader leftmost.
-double PictureArcs::leaves(size_t link) const {
-  const int place = links_[link].from;
-  double before = 0, all = 0;
-  bool shared = false;
-  for (const PictureLink& l : links_) {
-    shared = shared || l.to == place;
-    if (l.from != place) continue;
-    ++all;
-    if (l.to > links_[link].to) ++before;
+void PictureArcs::spread() {
+  std::map<int, std::vector<size_t>> out, in;  // links by place
+  for (size_t i = 0; i < links_.size(); ++i) {
+    out[links_[i].from].push_back(i);
+    in[links_[i].to].push_back(i);
   }
   const double zone = in_stream_ ? std::min(18.0, grid_.pitch * 0.4) : grid_.strip() * 0.8;
-  const double along = (before + 0.5) / all;  // 0 to 1
-  return x_of(place) + zone * (shared ? along / 2 : along - 0.5);
-}
-
-double PictureArcs::arrives(size_t link) const {
-  const int place = links_[link].to;
-  double before = 0, all = 0;
-  bool shared = false;
-  for (const PictureLink& l : links_) {
-    shared = shared || l.from == place;
-    if (l.to != place) continue;
-    ++all;
-    if (l.from > links_[link].from) ++before;
-  }
-  const double zone = in_stream_ ? std::min(18.0, grid_.pitch * 0.4) : grid_.strip() * 0.8;
-  const double along = (before + 0.5) / all;
-  return x_of(place) + zone * (shared ? along / 2 - 0.5 : along - 0.5);
+  const auto place_all = [&](std::map<int, std::vector<size_t>>& at, bool shared_half,
+                             const std::map<int, std::vector<size_t>>& other, auto end_of,
+                             std::vector<double>& x) {
+    x.resize(links_.size());
+    for (auto& [place, list] : at) {
+      std::stable_sort(list.begin(), list.end(),
+                       [&](size_t a, size_t b) { return end_of(a) > end_of(b); });
+      const bool shared = other.contains(place);
+      for (size_t n = 0; n < list.size(); ++n) {
+        const double along = (static_cast<double>(n) + 0.5) / static_cast<double>(list.size());
+        const double half = shared_half ? along / 2 : along / 2 - 0.5;
+        x[list[n]] = x_of(place) + zone * (shared ? half : along - 0.5);
+      }
+    }
+  };
+  place_all(
+      out, true, in, [&](size_t i) { return links_[i].to; }, leaves_);
+  place_all(
+      in, false, out, [&](size_t i) { return links_[i].from; }, arrives_);
 }
 
 void PictureArcs::draw(Svg& svg, double y, bool up) const {
@@ -152,10 +152,10 @@ void PictureArcs::draw(Svg& svg, double y, bool up) const {
     const int layer = in_stream_ ? link.from - 1 : link.from;
     const std::string colour = layer_colour(layer, grid_.layers);
     const double height = rise(link) * (up ? 1 : -1);
-    svg.arc(leaves(i), y, arrives(i), y, height,
+    svg.arc(leaves_[i], y, arrives_[i], y, height,
             fmt::format("{} stroke=\"{}\"", link_look(link, grid_), colour), link.tip);
     if (link.weight == 0) continue;
-    const double x = arrives(i), size = grid_.pitch < 40 ? 1.5 : 2.4;
+    const double x = arrives_[i], size = grid_.pitch < 40 ? 1.5 : 2.4;
     svg.circle(x, y, size, fmt::format("fill=\"{}\"", colour));
   }
 }

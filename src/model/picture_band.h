@@ -53,10 +53,10 @@ class PictureArcs {
  private:
   double rise(const PictureLink& link) const;
   double x_of(int place) const;
-  double leaves(size_t link) const;
-  double arrives(size_t link) const;
+  void spread();
 
   std::vector<PictureLink> links_;
+  std::vector<double> leaves_, arrives_;  // across, by link
   const PictureGrid& grid_;
   bool in_stream_;
   double height_ = 0;
