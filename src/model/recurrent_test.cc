@@ -77,6 +77,11 @@ TEST(RecurrentLayers, AreExplained) {
 
 TEST(RecurrentLayers, HaveAProgramStateEach) {
   ModelConfig c = plain(kSmall);
+  const Axes axes;
+  for (LayerConfig& layer : c.layer) {
+    layer.mechanism_args = Args("softmax", axes.mechanisms.find("softmax").args, {});
+    layer.position = "none";
+  }
   make_linear(c, {1, 3}, {{"momentum", 0.5}});
   for (LayerConfig& layer : c.layer) layer.position = "none";
   const Layout layout = derive_layout(c);
