@@ -71,7 +71,7 @@ class EvalVerb final : public Verb {
       fail(ErrorCode::usage,
            {"weft eval " + (q.pairs.empty() ? "--set " + q.settings.front() : "--pairs"),
             "a model trained on a task", "one trained on text",
-            "of text only --set model.KEY=value"});
+            "of text --set takes a key of [model]"});
     }
     std::vector<int64_t> lengths = q.lengths;
     if (lengths.empty()) lengths = {loaded.model.config.context};

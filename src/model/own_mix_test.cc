@@ -118,11 +118,11 @@ terms = [{ from = "y[0]", learn = true, gain = -2, scale = 3 }, { from = "x[l]" 
   ASSERT_EQ(layout.gain_tensors.size(), 3u);
   EXPECT_EQ(layout.gain_tensors[0].name, "mix.k0");
   EXPECT_EQ(layout.gain_tensors[0].shape, (Shape{3}));
-  EXPECT_EQ(layout.gain_tensors[1].name, "mix.my-own");
-  EXPECT_EQ(layout.gain_tensors[1].init, (std::vector<double>{-2}));
-  EXPECT_EQ(layout.gain_tensors[2].name, "mix.v1");
-  EXPECT_EQ(layout.gain_tensors[2].shape, (Shape{2, 2}));
-  EXPECT_EQ(layout.gain_tensors[2].init, (std::vector<double>{0.1, 1, 0.1, 1}));
+  EXPECT_EQ(layout.gain_tensors[1].name, "mix.v1");
+  EXPECT_EQ(layout.gain_tensors[1].shape, (Shape{2, 2}));
+  EXPECT_EQ(layout.gain_tensors[1].init, (std::vector<double>{0.1, 1, 0.1, 1}));
+  EXPECT_EQ(layout.gain_tensors[2].name, "mix.my-own");
+  EXPECT_EQ(layout.gain_tensors[2].init, (std::vector<double>{-2}));
 }
 
 TEST(OwnMix, AComplementTakesOneMinusTheGainBefore) {

@@ -26,13 +26,17 @@ struct Check {
   std::string_view name;
   std::string_view question;  ///< one line: what must hold
   Result (*run)(const Subject& subject);
+  /// The limit is one of rounding: a score beside a kink, or a gradient whose terms cancel, may
+  /// spoil one draw of the weights, a wrong kernel spoils them all. Up to three draws are made.
+  bool of_rounding = false;
 };
 
 /// Every check, the quickest to understand first.
 std::span<const Check> all();
 /// Throws Error(usage) with the nearest name.
 const Check& find(std::string_view name);
-/// One check; an exception that leaves it is a failure with its text.
+/// One check; an exception that leaves it is a failure with its text. Of several draws the first
+/// that passes, or the last.
 Result run(const Check& check, const Subject& subject);
 
 /// The check passes up to the limit, and a NaN fails.

@@ -8,12 +8,12 @@
 namespace weft::checks {
 
 Parameters random_parameters(const ModelConfig& config, const Layout& layout, DType dtype,
-                             const Axes& axes) {
+                             const Axes& axes, int draw) {
   const DType master = dtype == DType::f64 ? DType::f64 : DType::f32;
   Parameters p(parameter_list(config, layout, axes), master,
                dtype == DType::bf16 ? WeightCopies::master_and_bf16 : WeightCopies::master);
   for (int i = 0; i < p.count(); ++i) {
-    const Random random(7, p.spec(i).name);
+    const Random random(7 + static_cast<uint64_t>(draw), p.spec(i).name);
     const bool matrix = Parameters::is_matrix(p.spec(i));
     Tensor t(DType::f64, p.spec(i).shape);
     for (int64_t e = 0; e < t.numel(); ++e) {

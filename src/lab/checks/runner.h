@@ -12,9 +12,9 @@ namespace weft::checks {
 inline constexpr int64_t kBatch = 2, kTime = 9;
 
 /// Random values for every parameter, large enough that nothing is near its neutral setting. A head
-/// has the same weights whichever other heads are projected.
+/// has the same weights whichever other heads are projected. `draw`: which of many.
 Parameters random_parameters(const ModelConfig& config, const Layout& layout, DType dtype,
-                             const Axes& axes = Axes());
+                             const Axes& axes = Axes(), int draw = 0);
 
 /// Token ids [batch, time] and next-token labels, some of them missing.
 std::vector<int32_t> random_tokens(const ModelConfig& config, int64_t count, const char* name);

@@ -22,7 +22,9 @@ struct Subject {
         tokens(random_tokens(config, kBatch * kTime, "tokens")),
         scratch(std::move(folder)) {}
 
-  Parameters weights(DType type) const { return random_parameters(config, layout, type, axes); }
+  Parameters weights(DType type) const {
+    return random_parameters(config, layout, type, axes, draw);
+  }
   /// `options.axes` is filled in.
   Runner runner(Parameters& weights, RunnerOptions options) const {
     options.axes = axes;
@@ -38,6 +40,7 @@ struct Subject {
   Axes axes;
   Layout layout;
   std::vector<int32_t> tokens;  ///< [kBatch, kTime]
+  int draw = 0;                 ///< of the weights
   std::string scratch;          ///< an existing folder for files; empty: none may be written
 };
 
