@@ -67,11 +67,14 @@ class EvalVerb final : public Verb {
  private:
   int eval_text(const Invocation& invocation, const LoadedModel& loaded) const {
     const TaskQuestions& q = questions_;
-    if (!q.pairs.empty() || !q.settings.empty()) {
-      fail(ErrorCode::usage,
-           {"weft eval " + (q.pairs.empty() ? "--set " + q.settings.front() : "--pairs"),
-            "a model trained on a task", "one trained on text",
-            "of text --set takes a key of [model]"});
+    const std::string asked = !q.pairs.empty()      ? "--pairs"
+                              : q.sequences >= 0    ? "--sequences"
+                              : q.seed >= 0         ? "--seed"
+                              : !q.settings.empty() ? "--set " + q.settings.front()
+                                                    : "";
+    if (!asked.empty()) {
+      fail(ErrorCode::usage, {"weft eval " + asked, "a model trained on a task",
+                              "one trained on text", "of text --set takes a key of [model]"});
     }
     std::vector<int64_t> lengths = q.lengths;
     if (lengths.empty()) lengths = {loaded.model.config.context};

@@ -82,8 +82,8 @@ int eval_task(const Invocation& invocation, const LoadedModel& loaded,
   int64_t longest = 0;
   for (const TaskSettings& one : grid) longest = std::max(longest, one.length(context));
   const std::string warning = extrapolation_warning(loaded.model.config, longest);
-  TaskOptions options{.sequences = questions.sequences,
-                      .seed = static_cast<uint64_t>(questions.seed),
+  TaskOptions options{.sequences = questions.sequences < 0 ? 1000 : questions.sequences,
+                      .seed = static_cast<uint64_t>(std::max<int64_t>(0, questions.seed)),
                       .runtime = invocation.runtime,
                       .on_progress = eval_progress(console)};
   options.on_start = [&] {

@@ -13,8 +13,8 @@ namespace weft::cli {
 struct TaskQuestions {
   std::vector<int64_t> lengths, pairs;  ///< empty: those of the task
   std::vector<std::string> settings;    ///< "back=2": arguments of the task, replaced
-  int64_t sequences = 1000;
-  int64_t seed = 0;
+  int64_t sequences = -1;               ///< negative: 1000
+  int64_t seed = -1;                    ///< negative: 0
 };
 
 /// Accuracy and loss at every combination of lengths and pairs; the exit code.

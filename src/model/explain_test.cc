@@ -78,7 +78,8 @@ TEST(ExplainText, SaysWhereALayerReadsAndWhatGaveWay) {
   const ModelConfig c = with(
       with(plain(k82M), "shared-value", {{"anchors", std::vector<int64_t>{4}}}), "value-residual");
   const std::string text = explain_text(c, explained(c));
-  for (const char* part : {"per token", "mixed v[4]", "value-residual: gives way on v"}) {
+  for (const char* part : {"wiring: shared-value, value-residual", "per token", "mixed v[4]",
+                           "value-residual: gives way on v"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << text;
   }
   expect_narrow(text, 80);

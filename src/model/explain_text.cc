@@ -45,6 +45,17 @@ void wrap(std::string& out, const std::string& text) {
   out += "\n";
 }
 
+// The names of what is composed; what that comes down to is drawn further down.
+std::string wirings(const ModelConfig& c) {
+  std::string line;
+  for (const WiringConfig& w : c.wiring) line += (line.empty() ? "wiring: " : ", ") + w.name;
+  if (!c.mixes.empty()) {
+    line += fmt::format("{}{} own {}", line.empty() ? "wiring: " : ", ", c.mixes.size(),
+                        c.mixes.size() == 1 ? "mix" : "mixes");
+  }
+  return line.empty() ? "" : line + "\n";
+}
+
 void numbers(std::string& out, const ModelConfig& c, const Explanation& e) {
   out += fmt::format("{}: {} layers, dim {}, {} heads of {}, ffn {}, vocab {}\n", c.design,
                      c.depth(), c.dim, c.heads, c.head_dim, c.ffn, c.vocab);
@@ -53,7 +64,7 @@ void numbers(std::string& out, const ModelConfig& c, const Explanation& e) {
                        c.loop.last, c.loop.repeats,
                        c.loop.inject ? ", each time with the first input added" : "");
   }
-  out += "\n";
+  out += wirings(c) + "\n";
   out += fmt::format("parameters      {:>16}\n", grouped(e.parameters));
   for (int g = 0; g < kParameterGroups; ++g) {
     const int64_t n = e.by_group[static_cast<size_t>(g)];

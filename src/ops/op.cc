@@ -1,8 +1,14 @@
 #include "ops/op.h"
 
 #include "base/error.h"
+#include "runtime/gemm.h"
 
 namespace weft {
+
+std::shared_ptr<const Gemm> make_product(const PlanContext& context, const GemmSpec& spec) {
+  if (context.gemms != nullptr) return context.gemms->get(spec);
+  return std::make_shared<const Gemm>(spec, context.runtime);
+}
 
 void expect_matrix(std::string_view op, std::string_view input, const TensorDesc& got, DType dtype,
                    int64_t columns) {

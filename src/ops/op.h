@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,10 @@
 #include "runtime/runtime.h"
 
 namespace weft {
+
+class Gemm;
+class GemmPool;
+struct GemmSpec;
 
 /// Work of one execution at the planned size; feeds the roofline tables.
 struct Cost {
@@ -26,6 +31,7 @@ struct PlanContext {
   int64_t time = 1;     ///< tokens of each sequence in one execution
   int64_t context = 0;  ///< keys that a cache may hold; 0: no cache
   bool training = false;
+  std::shared_ptr<GemmPool> gemms = {};  ///< of the program; null: the op stands alone
 
   int64_t rows() const { return batch * time; }
 };
@@ -87,6 +93,9 @@ class Op {
   /// Gradients of the inputs from those of the outputs.
   virtual void backward(const Frame& frame) const noexcept = 0;
 };
+
+/// The product of the specification: the program's, or one of the op's own.
+std::shared_ptr<const Gemm> make_product(const PlanContext& context, const GemmSpec& spec);
 
 /// Throws "[op] expected ..., got ..." unless the input has this type and number of columns.
 void expect_matrix(std::string_view op, std::string_view input, const TensorDesc& got, DType dtype,

@@ -2,7 +2,13 @@
 
 #include <utility>
 
+#include "runtime/gemm.h"
+
 namespace weft {
+
+Graph::Graph(PlanContext context) : context_(std::move(context)) {
+  if (context_.gemms == nullptr) context_.gemms = std::make_shared<GemmPool>(context_.runtime);
+}
 
 ValueId Graph::append(Value value) {
   values_.push_back(std::move(value));

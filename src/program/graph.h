@@ -57,7 +57,8 @@ struct Step {
 /// Grows step by step; every op is planned (and so checked) when it is added.
 class Graph {
  public:
-  explicit Graph(PlanContext context) : context_(std::move(context)) {}
+  /// Steps share their matrix products where the context brings no pool along.
+  explicit Graph(PlanContext context);
 
   ValueId input(std::string name, TensorDesc desc);
   /// gradient_dtype: f64 for f64 programs, else f32, whatever the type the parameter is read in.

@@ -404,4 +404,11 @@ void Gemm::run(const void* a, const void* b, void* c, int64_t rows, bool add,
   }
 }
 
+std::shared_ptr<const Gemm> GemmPool::get(const GemmSpec& spec) {
+  for (const auto& [made, gemm] : made_) {
+    if (made == spec) return gemm;
+  }
+  return made_.emplace_back(spec, std::make_shared<const Gemm>(spec, runtime_)).second;
+}
+
 }  // namespace weft

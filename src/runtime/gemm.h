@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/dtype.h"
 #include "runtime/runtime.h"
@@ -35,6 +37,7 @@ struct GemmSpec {
   double flops() const {
     return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   }
+  bool operator==(const GemmSpec&) const = default;
 };
 
 class Gemm {
@@ -61,6 +64,20 @@ class Gemm {
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+/// Products of equal specification, made once for all who never run at the same time, as the steps
+/// of a program. oneDNN keeps some 50 KiB for each, and equal layers ask for equal ones.
+class GemmPool {
+ public:
+  explicit GemmPool(Runtime runtime) : runtime_(std::move(runtime)) {}
+  /// Throws as the constructor of Gemm.
+  std::shared_ptr<const Gemm> get(const GemmSpec& spec);
+  size_t size() const { return made_.size(); }
+
+ private:
+  Runtime runtime_;
+  std::vector<std::pair<GemmSpec, std::shared_ptr<const Gemm>>> made_;
 };
 
 }  // namespace weft

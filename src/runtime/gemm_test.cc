@@ -193,6 +193,19 @@ TEST(Gemm, LeadingDimensionsSkipWhatLiesBetween) {
   }
 }
 
+TEST(GemmPool, MakesEqualProductsOnce) {
+  GemmPool pool(Runtime::best());
+  const GemmSpec spec{.m = 3, .n = 5, .k = 7};
+  const auto first = pool.get(spec);
+  EXPECT_EQ(pool.get(spec), first);
+  GemmSpec other = spec;
+  other.transpose_b = true;
+  EXPECT_NE(pool.get(other), first);
+  EXPECT_EQ(pool.size(), 2u);
+  EXPECT_THROW(pool.get({.m = 0, .n = 5, .k = 7}), Error);
+  EXPECT_EQ(pool.size(), 2u);
+}
+
 TEST(Gemm, RefusesWhatItCannotDo) {
   const Runtime rt = with_threads(1);
   EXPECT_THROW(Gemm({.m = 0, .n = 1, .k = 1}, rt), Error);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "model/parameters.h"
+#include "runtime/gemm.h"
 #include "runtime/peak.h"
 
 namespace weft {
@@ -34,18 +35,14 @@ double position_tables(const ModelConfig& model, const Axes& axes) {
 }
 
 // What oneDNN keeps for its primitives. It does not say, so this is measured (2.6, Zen 5, f32 and
-// bf16, 1 to 8 layers, 1 and 2 threads): some 27 KiB a product with one thread and 48 with two, and
-// 2.5 MiB a thread besides.
+// bf16, 1 and 2 threads): some 27 KiB a product with one thread and 48 with two, and 2.5 MiB a
+// thread besides.
 double library_objects(const TrainingPrograms& programs) {
-  const auto linears = [](const Program& program) {
-    const std::vector<Step>& steps = program.graph().steps();
-    return static_cast<double>(std::count_if(
-        steps.begin(), steps.end(), [](const Step& s) { return s.op->name() == "linear"; }));
-  };
-  constexpr double kKiB = 1024, kForwardAndGradients = 3;
-  const double products =
-      kForwardAndGradients * linears(programs.train.program) + linears(programs.evaluate.program);
-  const double threads = programs.train.program.graph().context().runtime.threads;
+  const PlanContext& train = programs.train.program.graph().context();
+  const PlanContext& evaluate = programs.evaluate.program.graph().context();
+  constexpr double kKiB = 1024;
+  const auto products = static_cast<double>(train.gemms->size() + evaluate.gemms->size());
+  const double threads = train.runtime.threads;
   return products * (8 + 20 * threads) * kKiB + threads * 2560 * kKiB;
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <optional>
 
 #include "ops/cross_entropy/cross_entropy_kernels.h"
 #include "ops/cross_entropy/cross_entropy_ref.h"
@@ -47,7 +46,7 @@ class CrossEntropy final : public Op {
   };
 
   void check(std::span<const TensorDesc> inputs) const;
-  void plan_products(bool training);
+  void plan_products(const PlanContext& context);
   void run(const Frame& frame, bool gradient) const noexcept;
   int64_t collect(const Frame& frame, bool gradient) const noexcept;
   int64_t run_chunk(const Frame& frame, const Chunk& chunk, bool gradient, bool first,
@@ -66,7 +65,7 @@ class CrossEntropy final : public Op {
   CrossEntropyKernel kernel_;
   Runtime runtime_;
   Layout layout_;
-  std::optional<Gemm> logits_, input_gradient_, weight_gradient_;
+  std::shared_ptr<const Gemm> logits_, input_gradient_, weight_gradient_;
 };
 
 void CrossEntropy::check(std::span<const TensorDesc> inputs) const {
@@ -104,7 +103,7 @@ OpPlan CrossEntropy::plan(std::span<const TensorDesc> inputs, const PlanContext&
   layout_ = {};
   logits_.reset(), input_gradient_.reset(), weight_gradient_.reset();
   if (kernel_.exp_row != nullptr && rows > 0) {
-    plan_products(context.training);
+    plan_products(context);
     const auto book = [&](int64_t count, size_t size) {
       const size_t at = layout_.total;
       layout_.total += (static_cast<size_t>(count) * size + 63) / 64 * 64;
@@ -129,23 +128,21 @@ OpPlan CrossEntropy::plan(std::span<const TensorDesc> inputs, const PlanContext&
   return plan;
 }
 
-void CrossEntropy::plan_products(bool training) {
-  logits_.emplace(GemmSpec{.m = chunk_, .n = vocab_, .k = dim_, .transpose_b = true, .in = type_},
-                  runtime_);
-  if (!training) return;
+void CrossEntropy::plan_products(const PlanContext& context) {
+  logits_ = make_product(context,
+                         {.m = chunk_, .n = vocab_, .k = dim_, .transpose_b = true, .in = type_});
+  if (!context.training) return;
   // A bf16 gradient of the logits is packed into the first half of each f32 row.
   const int64_t ld = type_ == DType::bf16 ? 2 * vocab_ : vocab_;
-  input_gradient_.emplace(
-      GemmSpec{.m = chunk_, .n = dim_, .k = vocab_, .in = type_, .out = type_, .lda = ld},
-      runtime_);
-  weight_gradient_.emplace(GemmSpec{.m = vocab_,
-                                    .n = dim_,
-                                    .k = chunk_,
-                                    .transpose_a = true,
-                                    .open = OpenDim::k,
-                                    .in = type_,
-                                    .lda = ld},
-                           runtime_);
+  input_gradient_ = make_product(
+      context, {.m = chunk_, .n = dim_, .k = vocab_, .in = type_, .out = type_, .lda = ld});
+  weight_gradient_ = make_product(context, {.m = vocab_,
+                                            .n = dim_,
+                                            .k = chunk_,
+                                            .transpose_a = true,
+                                            .open = OpenDim::k,
+                                            .in = type_,
+                                            .lda = ld});
 }
 
 /// Lists the rows with a label; the others get a zero loss and a zero gradient.

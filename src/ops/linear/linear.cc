@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
 #include "ops/linear/linear_kernels.h"
 #include "ops/linear/linear_ref.h"
@@ -42,7 +41,7 @@ class Linear final : public Op {
   DType type_ = DType::f32, out_type_ = DType::f32;
   LinearKernel kernel_;
   Runtime runtime_;
-  std::optional<Gemm> forward_, input_gradient_, weight_gradient_;
+  std::shared_ptr<const Gemm> forward_, input_gradient_, weight_gradient_;
 };
 
 void Linear::check(std::span<const TensorDesc> inputs, const PlanContext& context) const {
@@ -87,19 +86,17 @@ void Linear::plan_products(const PlanContext& context, OpPlan& plan) {
   const int64_t rows = context.rows();
   if (!kernel_.gemm || rows == 0) return;
   if (rows > matvec_rows(type_)) {
-    forward_.emplace(
-        GemmSpec{
-            .m = rows, .n = out_, .k = in_, .transpose_b = true, .in = type_, .out = out_type_},
-        runtime_);
+    forward_ = make_product(
+        context,
+        {.m = rows, .n = out_, .k = in_, .transpose_b = true, .in = type_, .out = out_type_});
     plan.forward_scratch = forward_->scratch_bytes();
   }
   if (!context.training) return;
-  input_gradient_.emplace(GemmSpec{.m = rows, .n = in_, .k = out_, .in = type_, .out = type_},
-                          runtime_);
-  weight_gradient_.emplace(
-      GemmSpec{
-          .m = out_, .n = in_, .k = rows, .transpose_a = true, .open = OpenDim::k, .in = type_},
-      runtime_);
+  input_gradient_ =
+      make_product(context, {.m = rows, .n = in_, .k = out_, .in = type_, .out = type_});
+  weight_gradient_ = make_product(
+      context,
+      {.m = out_, .n = in_, .k = rows, .transpose_a = true, .open = OpenDim::k, .in = type_});
   plan.backward_scratch =
       std::max(input_gradient_->scratch_bytes(), weight_gradient_->scratch_bytes());
 }
