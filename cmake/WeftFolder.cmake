@@ -50,13 +50,11 @@ function(weft_settings target)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endfunction()
 
-# Tests spend their time in the library, which is optimised; compiling them is half of a build, and a
-# third of that is reading gtest.h.
+# Tests spend their time in the library, which is optimised; compiling them is half of a build.
 function(weft_test_settings target)
   if(CMAKE_BUILD_TYPE STREQUAL "Release")
     target_compile_options(${target} PRIVATE -O1)
   endif()
-  target_precompile_headers(${target} PRIVATE <gtest/gtest.h>)
 endfunction()
 
 function(weft_folder name)
