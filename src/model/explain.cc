@@ -1,7 +1,10 @@
 #include "model/explain.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
+#include <string>
 
 #include "model/parameters.h"
 
@@ -56,6 +59,43 @@ std::vector<int> slots_of(const std::vector<CacheRef>& refs) {
   return {slots.begin(), slots.end()};
 }
 
+bool reads_other_layers(const LayerConfig& layer, const Layout& layout, int l) {
+  for (const Port port : {Port::k, Port::v}) {
+    for (int h = 0; h < static_cast<int>(layer.kv_heads); ++h) {
+      if (layout.resolve(port, l, h).layer != l) return true;
+    }
+  }
+  return false;
+}
+
+// What the mechanisms of the layers mean for the wiring, and for those who train it.
+void add_mechanism_notes(const ModelConfig& config, const Layout& layout, const Axes& axes,
+                         std::vector<std::string>& notes) {
+  std::vector<int> unshared;
+  std::set<std::string> dividing;
+  for (size_t l = 0; l < config.layer.size(); ++l) {
+    const LayerConfig& layer = config.layer[l];
+    const MechanismInfo& info = axes.mechanisms.find(layer.mechanism);
+    const Args args = layer.mechanism_args.values().empty() ? Args(info.name, info.args, {})
+                                                            : layer.mechanism_args;
+    const int number = static_cast<int>(l);
+    if (info.traits.recurrent && reads_other_layers(layer, layout, number)) {
+      unshared.push_back(number);
+    }
+    if (info.settings && info.settings(args).divides_by_any) dividing.emplace(info.name);
+  }
+  if (!unshared.empty()) {
+    notes.push_back(fmt::format(
+        "layers {} keep a state of their own: what they share with other layers saves no cache",
+        fmt::join(unshared, ", ")));
+  }
+  for (const std::string& name : dividing) {
+    notes.push_back(name +
+                    ": weights are divided by a sum of any sign, which may be near 0; "
+                    "training may be unstable (normalise = false has no such sum)");
+  }
+}
+
 }  // namespace
 
 double training_flops(const ModelConfig& config, const Layout& layout,
@@ -106,6 +146,7 @@ Explanation explain(const ModelConfig& config, const Layout& layout, int64_t con
   }
   e.slots = layout.cache.slots;
   e.notes = layout.notes;
+  add_mechanism_notes(config, layout, axes, e.notes);
   return e;
 }
 

@@ -74,6 +74,23 @@ TEST(Explain, LayersNameTheirSlots) {
   EXPECT_EQ(e.layers[2].k_heads, (std::vector<int>{0, 1}));
 }
 
+TEST(Explain, SaysWhatAStateMeansForSharing) {
+  const auto notes = [](const char* feature, bool shared) {
+    ModelConfig c = plain(k82M);
+    for (LayerConfig& l : c.layer) {
+      l.mechanism = "linear";
+      l.mechanism_args = Args("model.mechanism_args", MechanismRegistry().find("linear").args,
+                              {{"feature", std::string(feature)}});
+    }
+    std::string all;
+    for (const std::string& n : explained(shared ? with(c, "shared-value") : c).notes) all += n;
+    return all;
+  };
+  EXPECT_NE(notes("elu1", true).find("layers 1, 2, 3, 4, 5, 6, 7 keep a state"), std::string::npos);
+  EXPECT_EQ(notes("elu1", false), "");
+  EXPECT_NE(notes("identity", false).find("a sum of any sign"), std::string::npos);
+}
+
 TEST(ExplainText, SaysWhereALayerReadsAndWhatGaveWay) {
   const ModelConfig c = with(
       with(plain(k82M), "shared-value", {{"anchors", std::vector<int64_t>{4}}}), "value-residual");

@@ -17,7 +17,8 @@ const ArgSpec kArgs[] = {
      .choices = {"elu1", "relu", "identity"}},
     {.name = "normalise",
      .fallback = true,
-     .help = "divide a row by the sum of phi(q).phi(k) over the keys it sees"},
+     .help = "divide a row by the sum of phi(q).phi(k) over the keys it sees; for identity, whose "
+             "sum may have any sign, false is the usual choice (2310.01082)"},
     {.name = "momentum",
      .fallback = 0.0,
      .help = "mu of the state's momentum (arXiv 2208.00579); 0: none",
