@@ -35,7 +35,7 @@ double position_tables(const ModelConfig& model, const Axes& axes) {
 }
 
 // What oneDNN keeps for its primitives. It does not say, so this is measured (2.6, Zen 5, f32 and
-// bf16, 1 and 2 threads): some 27 KiB a product with one thread and 48 with two, and besides 2 to 6
+// bf16, 1 and 2 threads): some 27 KiB a product with one thread and 48 with two, and besides 0 to 6
 // MiB a thread, which differs from run to run.
 double library_objects(const TrainingPrograms& programs) {
   const PlanContext& train = programs.train.program.graph().context();
@@ -43,7 +43,7 @@ double library_objects(const TrainingPrograms& programs) {
   constexpr double kKiB = 1024;
   const auto products = static_cast<double>(train.gemms->size() + evaluate.gemms->size());
   const double threads = train.runtime.threads;
-  return products * (8 + 20 * threads) * kKiB + threads * 3584 * kKiB;
+  return products * (8 + 20 * threads) * kKiB + threads * 3072 * kKiB;
 }
 
 }  // namespace
