@@ -97,7 +97,7 @@ void Attention::check_spec() {
   if (s.value_dim == 0) s.value_dim = s.head_dim;
   if (s.head_dim < 1 || s.value_dim < 1) refuse("head_dim > 0", count(s.head_dim));
   if (s.window < 0) refuse("window >= 0", count(s.window));
-  if (s.args.values().empty()) s.args = Args(info_.name, info_.args, {});
+  s.args = info_.settled(s.args);
   settings_ = info_.settings(s.args);
   if (s.scale == 0) s.scale = 1 / std::sqrt(static_cast<double>(s.head_dim));
   expect_heads("q", s.q, s.heads);

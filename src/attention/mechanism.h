@@ -70,6 +70,11 @@ struct MechanismInfo {
   std::span<const Kernel<AttentionKernelOf>> kernels;
   /// The op; make_streaming for mechanisms that are a list of kernels.
   std::unique_ptr<Op> (*make)(const MechanismInfo& info, const AttentionSpec& spec);
+
+  /// The arguments as given, or the defaults where there are none.
+  Args settled(const Args& given) const {
+    return given.values().empty() ? Args(name, args, {}) : given;
+  }
 };
 
 /// The op of a mechanism that is a list of kernels: of tiles, one walk over the keys, or of chunks

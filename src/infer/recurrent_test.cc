@@ -2,9 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "base/random.h"
 #include "infer/session.h"
-#include "model/config_toml.h"
+#include "infer/testing.h"
 
 namespace weft {
 namespace {
@@ -12,43 +11,18 @@ namespace {
 /// Four layers; the recurrent ones of the list.
 Model tiny(const std::string& design, const std::vector<size_t>& recurrent, double momentum,
            DType type = DType::f32) {
-  ModelConfig config = design_config(design);
-  config.vocab = 37;
-  config.dim = 24;
-  config.layers = 4;
-  config.heads = 4;
-  config.head_dim = 8;
-  config.ffn = 20;
-  config.context = 200;
-  LayerConfig layer = config.layer.front();
-  layer.kv_heads = 4;
-  config.layer.assign(4, layer);
+  ModelConfig config = tiny_config(design, 200);
   const MechanismRegistry mechanisms;
   for (const size_t l : recurrent) {
     config.layer[l].mechanism = "linear";
     config.layer[l].mechanism_args =
         Args("linear", mechanisms.find("linear").args, {{"momentum", momentum}});
   }
-  if (type == DType::bf16) return make_model(config, 3, DType::f32, WeightCopies::bf16);
-  return make_model(config, 3, type);
+  return tiny_model(config, type);
 }
 
 std::vector<int32_t> random_tokens(int64_t n) {
-  const Random random(1, "recurrent_test");
-  std::vector<int32_t> tokens;
-  for (int64_t i = 0; i < n; ++i) {
-    tokens.push_back(static_cast<int32_t>(random.below(static_cast<uint64_t>(i), 37)));
-  }
-  return tokens;
-}
-std::vector<double> logits_of(const Session& session) {
-  std::vector<double> logits(static_cast<size_t>(session.vocab()));
-  session.logits(0, logits);
-  return logits;
-}
-void expect_close(const std::vector<double>& got, const std::vector<double>& want, double limit) {
-  ASSERT_EQ(got.size(), want.size());
-  for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], limit) << "token " << i;
+  return weft::random_tokens(n, "recurrent_test");
 }
 
 struct Case {

@@ -5,48 +5,20 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/random.h"
 #include "infer/generate.h"
-#include "model/config_toml.h"
+#include "infer/testing.h"
 
 namespace weft {
 namespace {
 
 Model tiny(const std::string& design, DType type = DType::f32, int64_t window = 0) {
-  ModelConfig config = design_config(design);
-  config.vocab = 37;
-  config.dim = 24;
-  config.layers = 4;
-  config.heads = 4;
-  config.head_dim = 8;
-  config.ffn = 20;
-  config.context = 32;
-  LayerConfig layer = config.layer.front();
-  layer.kv_heads = layer.kv_heads < 6 ? 2 : 4;
-  layer.window = window;
-  config.layer.assign(4, layer);
-  if (type == DType::bf16) return make_model(config, 3, DType::f32, WeightCopies::bf16);
-  return make_model(config, 3, type);
+  ModelConfig config = tiny_config(design, 32);
+  for (LayerConfig& layer : config.layer) layer.window = window;
+  return tiny_model(config, type);
 }
 
 std::vector<int32_t> random_tokens(int64_t n) {
-  const Random random(1, "session_test");
-  std::vector<int32_t> tokens;
-  for (int64_t i = 0; i < n; ++i) {
-    tokens.push_back(static_cast<int32_t>(random.below(static_cast<uint64_t>(i), 37)));
-  }
-  return tokens;
-}
-
-std::vector<double> logits_of(const Session& session, int64_t b = 0) {
-  std::vector<double> logits(static_cast<size_t>(session.vocab()));
-  session.logits(b, logits);
-  return logits;
-}
-
-void expect_close(const std::vector<double>& got, const std::vector<double>& want, double limit) {
-  ASSERT_EQ(got.size(), want.size());
-  for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], limit) << "token " << i;
+  return weft::random_tokens(n, "session_test");
 }
 
 struct Case {

@@ -15,10 +15,6 @@ int64_t visible(int64_t window) {
   return window == 0 ? kUnlimited : window;
 }
 
-bool keeps_state(const LayerConfig& layer, const Axes& axes) {
-  return axes.mechanisms.find(layer.mechanism).traits.recurrent;
-}
-
 struct KeptHead {
   Port port;
   TapHead source;
@@ -62,14 +58,17 @@ std::vector<RecurrentState> recurrent_states(const ModelConfig& config, const Ax
     const LayerConfig& layer = layer_of(config, l);
     const MechanismInfo& info = axes.mechanisms.find(layer.mechanism);
     if (info.state == nullptr) continue;
-    const bool given = !layer.mechanism_args.values().empty();
-    const Args args = given ? layer.mechanism_args : Args(info.name, info.args, {});
+    const Args args = info.settled(layer.mechanism_args);
     states.push_back({l, info.state(args, layer.kv_heads, config.head_dim, config.head_dim)});
   }
   return states;
 }
 
 }  // namespace
+
+bool keeps_state(const LayerConfig& layer, const Axes& axes) {
+  return axes.mechanisms.find(layer.mechanism).traits.recurrent;
+}
 
 CachePlan derive_cache(const ModelConfig& config, const Axes& axes, const Layout& layout) {
   const std::map<KeptHead, int64_t> kept = kept_heads(config, axes, layout);

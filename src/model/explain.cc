@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "model/cache.h"
 #include "model/parameters.h"
 
 namespace weft {
@@ -13,10 +14,6 @@ namespace {
 
 double as_double(int64_t n) {
   return static_cast<double>(n);
-}
-
-bool recurrent(const LayerConfig& layer, const Axes& axes) {
-  return axes.mechanisms.find(layer.mechanism).traits.recurrent;
 }
 
 // Mean number of keys that a query of a window of `context` tokens sees, in the limit of long ones.
@@ -76,8 +73,7 @@ void add_mechanism_notes(const ModelConfig& config, const Layout& layout, const 
   for (size_t l = 0; l < config.layer.size(); ++l) {
     const LayerConfig& layer = config.layer[l];
     const MechanismInfo& info = axes.mechanisms.find(layer.mechanism);
-    const Args args = layer.mechanism_args.values().empty() ? Args(info.name, info.args, {})
-                                                            : layer.mechanism_args;
+    const Args args = info.settled(layer.mechanism_args);
     const int number = static_cast<int>(l);
     if (info.traits.recurrent && reads_other_layers(layer, layout, number)) {
       unshared.push_back(number);
@@ -105,7 +101,7 @@ double training_flops(const ModelConfig& config, const Layout& layout,
   for (size_t l = 0; l < config.layer.size(); ++l) {
     const LayerConfig& layer = config.layer[l];
     const double seen =
-        recurrent(layer, axes) ? as_double(config.head_dim) : mean_visible(layer, context);
+        keeps_state(layer, axes) ? as_double(config.head_dim) : mean_visible(layer, context);
     flops += 12 * as_double(layout.key_sets(l) * config.q_width()) * seen;
   }
   return flops;
@@ -131,7 +127,7 @@ Explanation explain(const ModelConfig& config, const Layout& layout, int64_t con
   e.cache_total = layout.cache.bytes(config.head_dim, element, e.context);
   for (size_t l = 0; l < config.layer.size(); ++l) {
     const LayerConfig& layer = config.layer[l];
-    const bool state = recurrent(layer, axes);
+    const bool state = keeps_state(layer, axes);
     e.decode_flops += 4 * as_double(layout.key_sets(l) * config.q_width()) *
                       (state ? as_double(config.head_dim) : visible_at(layer, e.context));
     // Shared or not, every layer reads its keys and values again.

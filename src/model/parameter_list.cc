@@ -101,8 +101,7 @@ class List {
   void mechanism(const std::string& prefix, const LayerConfig& layer) {
     const MechanismInfo& info = axes_.mechanisms.find(layer.mechanism);
     if (info.parameters == nullptr) return;
-    const Args args = layer.mechanism_args.values().empty() ? Args(info.name, info.args, {})
-                                                            : layer.mechanism_args;
+    const Args args = info.settled(layer.mechanism_args);
     for (const MechanismParameter& m : info.parameters(args, config_.heads, config_.head_dim)) {
       ParameterSpec& p = vector(prefix + m.name, m.shape, Init::values, ParameterGroup::attention);
       if (m.init == 0) p.init = Init::zeros;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "program/coverage.h"
 #include "program/schedule.h"
@@ -42,6 +43,7 @@ class Planner {
 
   void forward(const ScheduledStep& s);
   void backward(const ScheduledStep& s);
+  std::set<ValueId> partial_parameters() const;
   void zero_partial_parameters();
   void zero_unread_parameters();
   void share_in_place();
@@ -211,31 +213,29 @@ void Planner::backward(const ScheduledStep& s) {
   plan_.actions.push_back(std::move(a));
 }
 
-void Planner::zero_partial_parameters() {
-  std::vector<bool> done(graph_.values().size(), false);
+// Parameters of whose gradient some backward writes a part only.
+std::set<ValueId> Planner::partial_parameters() const {
+  std::set<ValueId> partial;
   for (const Step& step : graph_.steps()) {
     for (const Use& use : step.inputs) {
-      const Value& v = graph_.value(use.value);
-      const size_t id = static_cast<size_t>(use.value);
-      if (v.role != Role::parameter || use.columns.empty() || done[id]) continue;
-      done[id] = true;
-      zero(use.value, {0, v.desc.numel()});
+      const bool parameter = graph_.value(use.value).role == Role::parameter;
+      if (parameter && !use.columns.empty()) partial.insert(use.value);
     }
   }
+  return partial;
+}
+
+void Planner::zero_partial_parameters() {
+  for (const ValueId id : partial_parameters()) zero(id, {0, graph_.value(id).desc.numel()});
 }
 
 // No backward writes the gradient of a parameter from which nothing leads to the loss: a wiring may
 // pass a block by.
 void Planner::zero_unread_parameters() {
-  std::vector<bool> partial(graph_.values().size(), false);
-  for (const Step& step : graph_.steps()) {
-    for (const Use& use : step.inputs) {
-      if (!use.columns.empty()) partial[static_cast<size_t>(use.value)] = true;
-    }
-  }
+  const std::set<ValueId> partial = partial_parameters();
   for (ValueId id = 0; id < static_cast<ValueId>(graph_.values().size()); ++id) {
     const Value& v = graph_.value(id);
-    if (v.role != Role::parameter || partial[static_cast<size_t>(id)]) continue;
+    if (v.role != Role::parameter || partial.contains(id)) continue;
     if (coverage_[id].empty()) zero(id, {0, v.desc.numel()});
   }
 }
