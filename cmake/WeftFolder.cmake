@@ -4,7 +4,7 @@
 #   COLD: built with -O1 in a release
 #   src/NAME/**/*.cc            -> static library weft_NAME
 #   src/NAME/**/*_simd.cc       -> compiled once per instruction set, see WEFT_ISAS
-#   src/NAME/**/*_mechanism.cc  -> both: a part under #ifdef WEFT_ISA, another without
+#   src/NAME/**/*_mechanism.cc  -> both: a part under #ifdef WEFT_ISA, another without; also for WEFT_DOT_ISAS
 #   src/NAME/**/*_test.cc       -> test program weft_NAME_test
 #   *_cuda.cc, *_cuda_test.cc   -> see WeftCuda.cmake
 # Files are found by their names: adding one needs no change here.
@@ -30,13 +30,16 @@ endif()
 # function of a system header is compiled with instructions that the machine may lack.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   set(WEFT_ISAS generic avx2 avx512)
+  set(WEFT_DOT_ISAS avx512bf16)  # with a dot product of bf16: for the products of attention alone
 else()
   set(WEFT_ISAS generic)
+  set(WEFT_DOT_ISAS "")
 endif()
 set(WEFT_ISA_FLAGS_generic "")
 set(WEFT_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
 set(WEFT_ISA_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c
                           -mprefer-vector-width=512)
+set(WEFT_ISA_FLAGS_avx512bf16 ${WEFT_ISA_FLAGS_avx512} -mavx512bf16 -DWEFT_ISA_avx512=1)
 
 set(WEFT_ALL_FOLDERS "" CACHE INTERNAL "")
 
@@ -57,6 +60,18 @@ function(weft_test_settings target)
   endif()
 endfunction()
 
+# The files of a folder compiled for one instruction set; appends to `objects` of the caller.
+function(weft_isa_objects name isa)
+  if(NOT ARGN)
+    return()
+  endif()
+  add_library(weft_${name}_${isa} OBJECT ${ARGN})
+  weft_settings(weft_${name}_${isa})
+  target_compile_options(weft_${name}_${isa} PRIVATE ${WEFT_ISA_FLAGS_${isa}})
+  target_compile_definitions(weft_${name}_${isa} PRIVATE WEFT_ISA=${isa} WEFT_ISA_${isa}=1)
+  set(objects ${objects} $<TARGET_OBJECTS:weft_${name}_${isa}> PARENT_SCOPE)
+endfunction()
+
 function(weft_folder name)
   cmake_parse_arguments(ARG "COLD" "" "USES;LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cc")
@@ -74,15 +89,14 @@ function(weft_folder name)
 
   if(sources OR simd)
     set(objects "")
-    if(simd)
-      foreach(isa IN LISTS WEFT_ISAS)
-        add_library(weft_${name}_${isa} OBJECT ${simd})
-        weft_settings(weft_${name}_${isa})
-        target_compile_options(weft_${name}_${isa} PRIVATE ${WEFT_ISA_FLAGS_${isa}})
-        target_compile_definitions(weft_${name}_${isa} PRIVATE WEFT_ISA=${isa} WEFT_ISA_${isa}=1)
-        list(APPEND objects $<TARGET_OBJECTS:weft_${name}_${isa}>)
-      endforeach()
-    endif()
+    set(mechanisms ${simd})
+    list(FILTER mechanisms INCLUDE REGEX "_mechanism\\.cc$")
+    foreach(isa IN LISTS WEFT_ISAS)
+      weft_isa_objects(${name} ${isa} ${simd})
+    endforeach()
+    foreach(isa IN LISTS WEFT_DOT_ISAS)
+      weft_isa_objects(${name} ${isa} ${mechanisms})
+    endforeach()
     add_library(weft_${name} STATIC ${sources} ${objects})
     weft_settings(weft_${name})
     target_link_libraries(weft_${name} PUBLIC ${links})
@@ -112,7 +126,7 @@ function(weft_library)
   set(folders ${WEFT_ALL_FOLDERS})
   foreach(folder IN LISTS folders)
     list(APPEND objects $<TARGET_OBJECTS:weft_${folder}>)
-    foreach(isa IN LISTS WEFT_ISAS)  # not among the objects of the folder's own target
+    foreach(isa IN LISTS WEFT_ISAS WEFT_DOT_ISAS)  # not among the objects of the folder's own target
       if(TARGET weft_${folder}_${isa})
         list(APPEND objects $<TARGET_OBJECTS:weft_${folder}_${isa}>)
       endif()

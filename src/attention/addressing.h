@@ -57,6 +57,19 @@ WEFT_ADDRESSING const T* key_row(const AttentionRun& run, const KeySource& s, In
   return cached_row<T>(run, *s.cached, b, s.dim, j);
 }
 
+/// The first of rows [j0, j1) where they lie evenly apart (by `stride` elements); null where they
+/// do not: in cache and fresh tensor, or around the end of a ring.
+WEFT_ADDRESSING const T* evenly_apart(const AttentionRun& run, const KeySource& s, Int b, Int j0,
+                                      Int j1, Int& stride) {
+  if (j0 >= run.past) {
+    stride = s.fresh->width;
+    return fresh_row<T>(run, *s.fresh, b * run.time + j0 - run.past);
+  }
+  stride = s.dim;
+  const bool whole = j1 <= run.past && j0 % s.cached->capacity + (j1 - j0) <= s.cached->capacity;
+  return whole ? cached_row<T>(run, *s.cached, b, s.dim, j0) : nullptr;
+}
+
 /// The oldest position that exists: what the cache still holds.
 WEFT_ALWAYS_INLINE Int oldest_key(const AttentionProblem& p, const AttentionRun& run) {
   if (p.k_past == nullptr) return run.past;

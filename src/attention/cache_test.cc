@@ -39,6 +39,35 @@ TEST(AttentionCache, ChunksGiveTheBitsOfTheFullForward) {
   }
 }
 
+// The last tokens of a long context, one by one: keys are dealt out over threads.
+TEST(AttentionCache, DecodingSplitOverKeys) {
+  for (const DType type : {DType::f32, DType::bf16}) {
+    for (const int64_t heads : {1, 3}) {  // all of one key/value head
+      Case base{.time = 1300, .heads = heads, .head_dim = 20, .value_dim = 36, .type = type};
+      if (heads == 3) base.window = 1200;
+      for (auto [c, trace] : variants(base)) {
+        SCOPED_TRACE(trace);
+        const Values x = random_values(c);
+        const Outcome full = attend(c, x);
+        c.threads = 5;
+        const Outcome r = attend_in_chunks(c, x, {1296, 1, 1, 1, 1});
+        EXPECT_EQ(r.o, full.o);
+        EXPECT_EQ(r.rem, full.rem);
+      }
+    }
+  }
+}
+
+// Sticks that last longer than what is first dealt out.
+TEST(AttentionCache, DecodingSplitOverKeysGoesOnWhereSticksLast) {
+  Case c{.time = 2100, .mechanism = "stick-breaking"};
+  Values x = random_values(c);
+  for (size_t i = 0; i < x.q.size(); i += 8) x.q[i] = 4, x.k[i] = -4;  // scores near -5.7
+  const Outcome full = attend(c, x);
+  c.threads = 4;
+  EXPECT_EQ(attend_in_chunks(c, x, {2099, 1}).o, full.o);
+}
+
 TEST(AttentionCache, WithSlopes) {
   expect_same_rows(
       {.time = 90, .heads = 3, .kv_heads = 1, .mechanism = "softmax", .slopes = alibi_slopes(3)});
@@ -82,9 +111,12 @@ TEST(AttentionCache, RefusesTraining) {
 }
 
 TEST(AttentionCache, EveryInstructionSet) {
-  for (const char* kernel : {"avx2", "generic"}) {
-    if (std::string(kernel) == "avx2" && best_isa() < Isa::avx2) continue;
-    expect_same_rows({.time = 70, .heads = 2, .kv_heads = 1, .kernel = kernel});
+  for (const Isa isa : {Isa::avx512, Isa::avx2, Isa::generic}) {
+    if (isa > best_isa()) continue;
+    Case c{.time = 70, .heads = 2, .kv_heads = 1, .kernel = std::string(name_of(isa))};
+    expect_same_rows(c);
+    c.type = DType::bf16;
+    expect_same_rows(c);
   }
 }
 

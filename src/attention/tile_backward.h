@@ -5,9 +5,9 @@
 
 namespace weft::WEFT_ISA {
 
-template <template <int> class Mechanism, class T, int NV>
+template <class M, class T, int NV>
 class BackwardTile {
-  using M = Mechanism<NV>;
+  using E = Operand<T>;
   static constexpr int R = M::kRows;
 
  public:
@@ -41,10 +41,12 @@ class BackwardTile {
   void read_rows() {
     const AttentionRun& run = tile_.run;
     tile_.pack_queries(s_.q, s_.width);
-    transpose(s_.q, R, s_.width, s_.width, s_.qt, R);
+    tile_.turn(s_.q, s_.width, s_.rows, s_.qt);
+    q_ = down<E>(s_.q, R, s_.width, 0, s_.q_pairs);
     const auto* dx = static_cast<const T*>(run.d_o);
     tile_.pack([&](int l) { return dx + tile_.output(l); }, p_.value_dim, s_.o, s_.value_width);
-    transpose(s_.o, R, s_.value_width, s_.value_width, s_.ot, R);
+    tile_.turn(s_.o, s_.value_width, s_.rows, s_.ot);
+    dx_ = down<E>(s_.o, R, s_.value_width, 0, s_.o_pairs);
     for (Int e = 0; e < s_.width * R; e += kLanes) store(s_.dqt + e, Vec{});
     for (int l = 0; l < R; ++l) {
       const bool used = l < tile_.rows;
@@ -117,27 +119,43 @@ class BackwardTile {
 
   void replay(Int j1, Int block) {
     const Int j0 = tile_.block_begin(j1);
-    tile_.scores(tile_.fetch(keys_of(p_, tile_.kv), j0, j1, s_.keys, s_.width), s_.qt, j0, j1,
-                 s_.scores);
-    rows_.replay(s_.scores, static_cast<int>(j1 - j0), s_.starts + block * R);
+    const auto K = tile_.keys.along_channels(keys_of(p_, tile_.kv), 0, j0, j1, s_.keys, s_.width);
+    tile_.scores(K, s_.qt, j0, j1, s_.scores);
+    alignas(64) float numbers[M::kBlockNumbers * R], keep[R];
+    rows_.weigh(s_.scores, static_cast<int>(j1 - j0), numbers);
+    rows_.join(numbers, keep, s_.starts + block * R);
   }
 
   void add_block(Int set, Int j0, Int j1, Int block) {
     const int n = static_cast<int>(j1 - j0);
     const Int entry = entry_of(p_, set, tile_.kv);
-    const Rows K = tile_.fetch(keys_of(p_, entry), j0, j1, s_.keys, s_.width);
-    const Rows V = tile_.fetch(values_of(p_, entry), j0, j1, s_.values, s_.value_width);
+    const Rows<E> K = tile_.keys.along_channels(keys_of(p_, entry), set, j0, j1, s_.keys, s_.width);
+    const Rows<E> V =
+        tile_.keys.along_channels(values_of(p_, entry), set, j0, j1, s_.values, s_.value_width);
     tile_.scores(K, s_.qt, j0, j1, s_.scores);
-    gemm<NV, Along::k, false>(n, static_cast<int>(p_.value_dim),
-                              {V.at, V.stride, s_.ot, R, s_.dw, R});
+    tile_.products(n, p_.value_dim, V, s_.ot, s_.dw, 1);
     if (tile_.partly_hidden(j0, j1)) tile_.hide(j0, n, s_.dw, 0);
     rows_.gradient(s_.scores, s_.dw, n, p_.scale, s_.starts + block * R, s_.open, s_.closed);
-    tile_.accumulate(static_cast<int>(p_.head_dim), j0, j1, K, s_.dw, s_.dqt);
-    gemm_wide<Along::k>(n, tile_.rows, {s_.dw, R, s_.q, s_.width, keys_at(entry, j0), s_.width},
-                        s_.width);
-    gemm_wide<Along::k>(n, tile_.rows,
-                        {s_.scores, R, s_.o, s_.value_width, values_at(entry, j0), s_.value_width},
-                        s_.value_width);
+    round_in_place<T>(s_.scores, Int{n} * R);
+    round_in_place<T>(s_.dw, Int{n} * R);
+    add_queries(set, K, j0, j1);
+    add_rows(n, across<E>(s_.dw, n, R, s_.d_across), q_, keys_at(entry, j0), s_.width);
+    add_rows(n, across<E>(s_.scores, n, R, s_.across), dx_, values_at(entry, j0), s_.value_width);
+  }
+  /// dq += dz k, summed over the keys of a block.
+  void add_queries(Int set, const Rows<E>& K, Int j0, Int j1) {
+    const KeySource source = keys_of(p_, entry_of(p_, set, tile_.kv));
+    const auto* dz = down<E>(s_.dw, j1 - j0, R, tile_.keys.lead(j0), s_.down);
+    const Rows<E> keys = Tile<T, NV>::kUnit == 1
+                             ? K
+                             : tile_.keys.along_keys(source, set, j0, j1, s_.keys_down, s_.width);
+    tile_.template accumulate<Into::add>(p_.head_dim, j0, j1, keys, dz, s_.dqt);
+  }
+  /// to [n, width] += A rows, summed over the rows of the tile.
+  void add_rows(int n, const E* A, const E* rows, float* to, Int width) const {
+    constexpr int kUnit = Tile<T, NV>::kUnit;
+    gemm_wide<Along::k, E>(n, static_cast<int>((tile_.rows + kUnit - 1) / kUnit),
+                           {A, R / kUnit, rows, width, to, width}, width);
   }
 
   /// What the score of the sink, scale * q.k*, passes on to q and to k*: its weight is the rest.
@@ -174,27 +192,27 @@ class BackwardTile {
   const TileScratch& s_;
   const OwnerSums& sums_;
   M rows_;
+  const E *q_ = nullptr, *dx_ = nullptr;  ///< [R / unit, D], [R / unit, E] operands along the rows
   alignas(64) float statistic_[R], dot_[R], d_rem_[R], rest_[R];
 };
 
-template <template <int> class Mechanism, class T, int NV>
+template <class M, class T, int NV>
 void backward_owner(const AttentionProblem& p, const AttentionRun& run, const TileTable& t, Int b,
                     Int owner, Int part, const OwnerSums& sums, const TileScratch& s) {
   for (Int n = p.owner_begin[owner]; n < p.owner_begin[owner + 1]; ++n) {
     for (Int chunk = 0; chunk < t.chunks; ++chunk) {
       for (Int i = t.batch_begin[b] + part; i < t.batch_begin[b + 1]; i += p.parts) {
         const Tile<T, NV> tile(p, run, t, i, p.owner_heads[n], chunk);
-        BackwardTile<Mechanism, T, NV>(tile, s, sums).run();
+        BackwardTile<M, T, NV>(tile, s, sums).run();
       }
     }
   }
 }
 
-/// Sums the parts of one buffer for rows [begin, end) and writes them, rounding once.
+/// Sums the parts of one buffer [.., width] for rows [begin, end) and writes them, rounding once.
 template <class T>
-void write_head(const AttentionRun& run, Int b, const HeadSource& head, Int dim, const float* sums,
-                Int parts, Int stride, Int begin, Int end) {
-  const Int width = round_up(dim, kLanes);
+void write_head(const AttentionRun& run, Int b, const HeadSource& head, Int dim, Int width,
+                const float* sums, Int parts, Int stride, Int begin, Int end) {
   const bool add = run.add[head.input] != 0;
   for (Int i = begin; i < end; ++i) {
     const float* from = sums + i * width;
@@ -212,9 +230,9 @@ void write_head(const AttentionRun& run, Int b, const HeadSource& head, Int dim,
 /// The same for all buffers of an owner.
 template <class T>
 void write_rows(const AttentionProblem& p, const AttentionRun& run, Int b, Int owner,
-                const HeadSource* heads, const int32_t* slots, Int dim, const float* sums,
-                Int parts, Int stride, Int begin, Int end) {
-  const Int size = p.max_time * round_up(dim, kLanes);
+                const HeadSource* heads, const int32_t* slots, Int dim, Int width,
+                const float* sums, Int parts, Int stride, Int begin, Int end) {
+  const Int size = p.max_time * width;
   Int written = 0;
   for (Int set = 0; set < p.sets; ++set) {
     for (Int n = p.owner_begin[owner]; n < p.owner_begin[owner + 1]; ++n) {
@@ -222,8 +240,8 @@ void write_rows(const AttentionProblem& p, const AttentionRun& run, Int b, Int o
       if (slots[entry] < written) continue;  // slots are numbered in the order of first use
       ++written;
       if (run.d_in[heads[entry].input] == nullptr) continue;
-      write_head<T>(run, b, heads[entry], dim, sums + slots[entry] * size, parts, stride, begin,
-                    end);
+      write_head<T>(run, b, heads[entry], dim, width, sums + slots[entry] * size, parts, stride,
+                    begin, end);
     }
   }
 }

@@ -5,38 +5,38 @@
 
 namespace weft::WEFT_ISA {
 
-/// The output rows o [kRows, E] of a finished walk, from ot [E, kRows]: last factor, and what the
-/// rest is spent on.
+/// Spends the rest of the rows o [kRows, E] where the mechanism says on what.
 template <class M, class T, int NV>
-void finish_rows(const Tile<T, NV>& tile, const TileScratch& s, const float* factor,
-                 const float* rest) {
-  constexpr int R = Tile<T, NV>::kRows;
+void spend_rest(const Tile<T, NV>& tile, const TileScratch& s, const float* rest) {
   const AttentionProblem& p = tile.p;
-  for (Int d = 0; d < p.value_dim; ++d) {
+  if (!M::kRemainder || p.settings.remainder == Remainder::none) return;
+  const bool learned = p.settings.remainder == Remainder::learned;
+  const float* w = learned ? static_cast<const float*>(tile.run.in[p.remainder_input]) : nullptr;
+  for (int l = 0; l < tile.rows; ++l) {
+    float* own = s.ot;  // [E]: no longer needed
+    if (learned) {
+      pack_row(w + tile.head_of(l) * p.value_dim, p.value_dim, own, s.value_width);
+    } else {
+      pack_row(fresh_row<T>(tile.run, p.v[tile.kv], tile.row(l)), p.value_dim, own, s.value_width);
+    }
+    float* o = s.o + l * s.value_width;
+    for (Int d = 0; d < s.value_width; d += kLanes) {
+      store(o + d, fma(splat(rest[l]), load(own + d), load(o + d)));
+    }
+  }
+}
+
+/// The output rows o [kRows, E] of a finished walk, from ot [E, kRows] and the last factor.
+template <class T, int NV>
+void finish_rows(const Tile<T, NV>& tile, const TileScratch& s, const float* factor) {
+  constexpr int R = Tile<T, NV>::kRows;
+  for (Int d = 0; d < tile.p.value_dim; ++d) {
     for (int v = 0; v < NV; ++v) {
       float* o = s.ot + d * R + v * kLanes;
       store(o, load(o) * load(factor + v * kLanes));
     }
   }
   transpose(s.ot, s.value_width, R, R, s.o, s.value_width);
-  if constexpr (M::kRemainder) {
-    if (p.settings.remainder == Remainder::none) return;
-    const bool learned = p.settings.remainder == Remainder::learned;
-    const float* w = learned ? static_cast<const float*>(tile.run.in[p.remainder_input]) : nullptr;
-    for (int l = 0; l < tile.rows; ++l) {
-      float* own = s.keys;  // [E]: no keys are needed any more
-      if (learned) {
-        pack_row(w + tile.head_of(l) * p.value_dim, p.value_dim, own, s.value_width);
-      } else {
-        pack_row(fresh_row<T>(tile.run, p.v[tile.kv], tile.row(l)), p.value_dim, own,
-                 s.value_width);
-      }
-      float* o = s.o + l * s.value_width;
-      for (Int d = 0; d < s.value_width; d += kLanes) {
-        store(o + d, fma(splat(rest[l]), load(own + d), load(o + d)));
-      }
-    }
-  }
 }
 
 /// What rounding took from the output of a lane.
@@ -72,32 +72,28 @@ template <class M, class T, int NV>
 void absorb_block(const Tile<T, NV>& tile, const TileScratch& s, M& rows, Int set, Int j0, Int j1) {
   constexpr int R = M::kRows;
   const AttentionProblem& p = tile.p;
-  const Int entry = entry_of(p, set, tile.kv);
-  const int E = static_cast<int>(p.value_dim);
-  tile.scores(tile.fetch(keys_of(p, entry), j0, j1, s.keys, s.width), s.qt, j0, j1, s.scores);
-  alignas(64) float rescale[R];
-  if (rows.absorb(s.scores, static_cast<int>(j1 - j0), rescale)) {
-    for (Int d = 0; d < E; ++d) {
-      for (int v = 0; v < NV; ++v) {
-        float* o = s.ot + d * R + v * kLanes;
-        store(o, load(o) * load(rescale + v * kLanes));
-      }
-    }
-  }
-  tile.accumulate(E, j0, j1, tile.fetch(values_of(p, entry), j0, j1, s.values, s.value_width),
-                  s.scores, s.ot);
+  const Int entry = entry_of(p, set, tile.kv), n = j1 - j0;
+  const auto K = tile.keys.along_channels(keys_of(p, entry), set, j0, j1, s.keys, s.width);
+  tile.scores(K, s.qt, j0, j1, s.scores);
+  alignas(64) float block[M::kBlockNumbers * R], keep[R], gain[R];
+  rows.weigh(s.scores, static_cast<int>(n), block);
+  round_in_place<T>(s.scores, n * R);
+  const auto* P = down<Operand<T>>(s.scores, n, R, tile.keys.lead(j0), s.down);
+  const auto V = tile.keys.along_keys(values_of(p, entry), set, j0, j1, s.values, s.value_width);
+  rows.join(block, keep, gain);
+  constexpr Into kInto = M::kFactors ? Into::join : Into::add;
+  tile.template accumulate<kInto>(p.value_dim, j0, j1, V, P, s.ot, {.keep = keep, .gain = gain});
 }
 
-template <template <int> class Mechanism, class T, int NV>
+template <class M, class T, int NV>
 void forward_tile(const AttentionProblem& p, const AttentionRun& run, const TileTable& t, Int task,
                   const TileScratch& s) {
-  using M = Mechanism<NV>;
   constexpr int R = M::kRows;
   // Tiles of one head follow each other, so that its keys stay in cache; the longest come first.
   const Int tile_number = t.tiles - 1 - task % t.tiles, heads = task / t.tiles;
   const Tile<T, NV> tile(p, run, t, tile_number, heads / t.chunks, heads % t.chunks);
   tile.pack_queries(s.q, s.width);
-  transpose(s.q, R, s.width, s.width, s.qt, R);
+  tile.turn(s.q, s.width, s.rows, s.qt);
   for (Int e = 0; e < s.value_width * R; e += kLanes) store(s.ot + e, Vec{});
 
   alignas(64) float sink[R];
@@ -114,7 +110,8 @@ void forward_tile(const AttentionProblem& p, const AttentionRun& run, const Tile
   alignas(64) float factor[R], statistic[R], rest[R] = {};
   rows.finish(factor, statistic);
   if constexpr (M::kRemainder) M::rest(statistic, sink, rest);
-  finish_rows<M>(tile, s, factor, rest);
+  finish_rows(tile, s, factor);
+  spend_rest<M>(tile, s, rest);
   store_rows(tile, s, statistic, rest, visited);
 }
 

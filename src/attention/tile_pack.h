@@ -52,25 +52,32 @@ WEFT_INLINE Vec interleave_high(Vec a, Vec b) {
 #endif
 }
 
+/// Transposes a square of kLanes vectors, in log2(kLanes) rounds of interleaving its two halves.
+WEFT_INLINE void transpose_square(Vec* x) {
+  constexpr int L = kLanes;
+  Vec y[L];
+#pragma GCC unroll 4
+  for (int step = 1; step < L; step *= 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < L / 2; ++i) {
+      y[2 * i] = interleave_low(x[i], x[i + L / 2]);
+      y[2 * i + 1] = interleave_high(x[i], x[i + L / 2]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i) x[i] = y[i];
+  }
+}
+
 /// to [columns, to_stride] = transpose of from [rows, from_stride]; rows and columns are whole
-/// numbers of vectors. Each square goes through log2(kLanes) rounds of interleaving its two halves.
+/// numbers of vectors.
 inline void transpose(const float* from, int64_t rows, int64_t columns, int64_t from_stride,
                       float* to, int64_t to_stride) {
   constexpr int L = kLanes;
   for (int64_t r = 0; r < rows; r += L) {
     for (int64_t c = 0; c < columns; c += L) {
-      Vec x[L], y[L];
+      Vec x[L];
       for (int i = 0; i < L; ++i) x[i] = load(from + (r + i) * from_stride + c);
-#pragma GCC unroll 4
-      for (int step = 1; step < L; step *= 2) {
-#pragma GCC unroll 8
-        for (int i = 0; i < L / 2; ++i) {
-          y[2 * i] = interleave_low(x[i], x[i + L / 2]);
-          y[2 * i + 1] = interleave_high(x[i], x[i + L / 2]);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < L; ++i) x[i] = y[i];
-      }
+      transpose_square(x);
       for (int i = 0; i < L; ++i) store(to + (c + i) * to_stride + r, x[i]);
     }
   }

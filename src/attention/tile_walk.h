@@ -2,22 +2,17 @@
 // *_simd.cc files only.
 #pragma once
 
-#include "attention/tile.h"
 #include "attention/tile_gemm.h"
-#include "attention/tile_pack.h"
+#include "attention/tile_keys.h"
 
 namespace weft::WEFT_ISA {
-
-/// Rows [n, width] in f32: in place in a tensor, or in a buffer.
-struct Rows {
-  const float* at;
-  Int stride;
-};
 
 /// One tile: lane l holds position first + l / group and query head head + l % group.
 template <class T, int NV>
 struct Tile {
+  using E = Operand<T>;
   static constexpr int kRows = NV * kLanes;
+  static constexpr Int kUnit = weft::WEFT_ISA::kUnit<E>;
 
   const AttentionProblem& p;
   const AttentionRun& run;
@@ -30,16 +25,21 @@ struct Tile {
   Int all_begin, all_end;                ///< keys that every lane sees
   alignas(64) int32_t sees_from[kRows];  ///< relative to `begin`; lanes out of use see nothing
   alignas(64) int32_t sees_to[kRows];
+  KeyBlocks<T> keys;
 
   Tile(const AttentionProblem& problem, const AttentionRun& r, const TileTable& t, Int tile,
        Int kv_head, Int chunk)
-      : p(problem), run(r), kv(kv_head), group(t.group) {
-    head = kv * (p.heads / p.kv_heads) + chunk * group;
-    first = t.first[tile];
-    rows = t.count[tile] * group;
-    b = first / run.time;
-    position = run.past + first % run.time;
-    document = document_of(run, first);
+      : p(problem),
+        run(r),
+        b(t.first[tile] / run.time),
+        kv(kv_head),
+        head(kv * (p.heads / p.kv_heads) + chunk * t.group),
+        first(t.first[tile]),
+        group(t.group),
+        rows(t.count[tile] * t.group),
+        position(run.past + first % run.time),
+        document(document_of(run, first)),
+        keys(p, run, b, kv, document, t.keeps_keys) {
     const KeyRange near = visible_keys(p, run, document, position);
     const KeyRange far = visible_keys(p, run, document, position + t.count[tile] - 1);
     begin = near.begin;
@@ -47,10 +47,10 @@ struct Tile {
     all_begin = far.begin;
     all_end = near.end;
     for (int l = 0; l < kRows; ++l) {
-      const KeyRange keys =
+      const KeyRange seen_keys =
           l < rows ? visible_keys(p, run, document, position + l / group) : KeyRange{begin, begin};
-      sees_from[l] = static_cast<int32_t>(keys.begin - begin);
-      sees_to[l] = static_cast<int32_t>(keys.end - begin);
+      sees_from[l] = static_cast<int32_t>(seen_keys.begin - begin);
+      sees_to[l] = static_cast<int32_t>(seen_keys.end - begin);
     }
   }
 
@@ -99,25 +99,30 @@ struct Tile {
     }
   }
 
-  /// Keys or values [j0, j1): in place where they are f32 and fresh, otherwise copied.
-  Rows fetch(const KeySource& source, Int j0, Int j1, float* buffer, Int width) const {
-    if constexpr (sizeof(T) == sizeof(float)) {
-      if (j0 >= run.past) {
-        return {fresh_row<T>(run, *source.fresh, b * run.time + j0 - run.past),
-                source.fresh->width};
-      }
-    }
-    for (Int j = j0; j < j1; ++j) {
-      pack_row(key_row<T>(run, source, b, j), source.dim, buffer + (j - j0) * width, width);
-    }
-    return {buffer, width};
+  /// Rows [kRows, width] of the tile, exact in T, as operands along the channels, transposed:
+  /// [width / unit, kRows].
+  static void turn(float* from, Int width, float* rows, float* to) {
+    const auto* operands = reinterpret_cast<const float*>(across<E>(from, kRows, width, rows));
+    transpose(operands, kRows, width / kUnit, width / kUnit, to, kRows);
   }
 
   /// S [j1 - j0, kRows] = scores, -inf where a lane does not see the key.
-  void scores(const Rows& K, const float* qt, Int j0, Int j1, float* S) const {
+  void scores(const Rows<E>& K, const float* qt, Int j0, Int j1, float* S) const {
     const int n = static_cast<int>(j1 - j0);
-    gemm<NV, Along::k, false>(n, static_cast<int>(p.head_dim),
-                              {K.at, K.stride, qt, kRows, S, kRows}, p.scale);
+    products(n, p.head_dim, K, qt, S, p.scale);
+    finish_scores(j0, j1, S);
+  }
+  /// S [n, kRows] = scale * the products of n rows with the tile's own, `turned`.
+  static void products(int n, Int channels, const Rows<E>& rows, const float* turned, float* S,
+                       float scale) {
+    gemm<NV, Along::k, Into::assign, E>(
+        n, static_cast<int>((channels + kUnit - 1) / kUnit),
+        {rows.at, rows.stride, reinterpret_cast<const E*>(turned), kRows, S, kRows},
+        {.scale = scale});
+  }
+  /// What products become scores by: slopes, and -inf for hidden keys.
+  void finish_scores(Int j0, Int j1, float* S) const {
+    const int n = static_cast<int>(j1 - j0);
     if (p.slopes != nullptr) add_slopes(j0, n, S);
     if (partly_hidden(j0, j1)) hide(j0, n, S, -__builtin_inff());
   }
@@ -132,29 +137,16 @@ struct Tile {
     }
   }
 
-  /// C [M, kRows] += A B for keys [j0, j0 + n), where a lane takes no part in keys that it does not
-  /// see: for blocks in which some key is not finite (0 * NaN is NaN).
-  void gemm_seen(int M, Int j0, int n, const Rows& A, const float* B, float* C) const {
-    for (int m = 0; m < M; ++m) {
-      for (int v = 0; v < NV; ++v) {
-        Vec sum{};
-        for (int j = 0; j < n; ++j) {
-          const Vec more =
-              fma(splat(A.at[j * A.stride + m]), load(B + j * kRows + v * kLanes), sum);
-          sum = visible(j0 + j, v) ? more : sum;
-        }
-        float* c = C + m * kRows + v * kLanes;
-        store(c, load(c) + sum);
-      }
-    }
-  }
-  /// C [M, kRows] += A^T B over the keys of a block.
-  void accumulate(int M, Int j0, Int j1, const Rows& A, const float* B, float* C) const {
-    const int n = static_cast<int>(j1 - j0);
-    if (partly_hidden(j0, j1) && !finite(A, n, M)) {
-      gemm_seen(M, j0, n, A, B, C);
+  /// C [M, kRows] into A^T B over the keys of a block: A and B are operands along the keys.
+  template <Into kInto>
+  void accumulate(Int M, Int j0, Int j1, const Rows<E>& A, const E* B, float* C,
+                  const GemmFactors& f = {}) const {
+    const int n = keys.operands(j0, j1);
+    const bool others = partly_hidden(j0, j1) || keys.holds_others(j0, j1);
+    if (others && !finite(A, n, M)) {
+      accumulate_seen<kInto>(M, j0, n, A, B, C, f);
     } else {
-      gemm<NV, Along::m, true>(M, n, {A.at, A.stride, B, kRows, C, kRows});
+      gemm<NV, Along::m, kInto, E>(static_cast<int>(M), n, {A.at, A.stride, B, kRows, C, kRows}, f);
     }
   }
 
@@ -181,18 +173,51 @@ struct Tile {
       }
     }
   }
-  static bool finite(const Rows& A, int n, int width) {
+  /// The same where a lane takes no part in keys that it does not see: for blocks in which some key
+  /// is not finite (0 * NaN is NaN).
+  template <Into kInto>
+  void accumulate_seen(Int M, Int j0, int n, const Rows<E>& A, const E* B, float* C,
+                       const GemmFactors& f) const {
+    for (Int m = 0; m < M; ++m) {
+      for (int v = 0; v < NV; ++v) {
+        Vec sum{};
+        for (int k = 0; k < n; ++k) {
+          const WordVec a =
+              splat_word(A.at + k * A.stride + m) & seen(j0 - keys.lead(j0) + k * kUnit, v);
+          sum = mul_add<E>(a, load_words(B + k * kRows + v * kLanes), sum);
+        }
+        float* c = C + m * kRows + v * kLanes;
+        const Vec before = load(c);
+        if constexpr (kInto == Into::add) store(c, before + sum);
+        if constexpr (kInto == Into::join) {
+          store(c, fma(sum, load(f.gain + v * kLanes), before * load(f.keep + v * kLanes)));
+        }
+      }
+    }
+  }
+  /// The bits of the operand that begins with key j that lanes see.
+  WordVec seen(Int j, int v) const {
+    const auto low = reinterpret_cast<WordVec>(visible(j, v));
+    if constexpr (kUnit == 1) return low;
+    const auto high = reinterpret_cast<WordVec>(visible(j + 1, v));
+    return (low & 0xffffu) | (high & 0xffff0000u);
+  }
+  static bool finite(const Rows<E>& A, int n, Int width) {
     // A sum of x - x is 0 where every x is finite, NaN otherwise.
     Vec sum{};
-    for (int j = 0; j < n; ++j) {
-      const float* a = A.at + j * A.stride;
-      int d = 0;
-      for (; d + kLanes <= width; d += kLanes) {
-        const Vec x = load(a + d);
-        sum += x - x;
+    for (int k = 0; k < n; ++k) {
+      for (Int d = 0; d < width; d += kLanes) {
+        const int lanes = static_cast<int>(smaller(kLanes, width - d));
+        const Vec x = load_partial(reinterpret_cast<const float*>(A.at + k * A.stride + d), lanes);
+        if constexpr (kUnit == 1) {
+          sum += x - x;
+        } else {
+          const auto bits = reinterpret_cast<WordVec>(x);
+          const auto first = reinterpret_cast<Vec>(bits << 16);
+          const auto second = reinterpret_cast<Vec>(bits & 0xffff0000u);
+          sum += (first - first) + (second - second);
+        }
       }
-      const Vec x = load_partial(a + d, width - d);
-      sum += x - x;
     }
     return all_finite(sum);
   }

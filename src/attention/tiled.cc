@@ -45,7 +45,7 @@ int group_of(const AttentionProblem& p, int lanes) {
 }
 
 TileTable cut(const AttentionProblem& p, const AttentionRun& run, int lanes, TableMemory memory) {
-  TileTable t{memory.first, memory.count, memory.batch_begin, 0, kVectors, 1, 1};
+  TileTable t{memory.first, memory.count, memory.batch_begin, 0, kVectors, 1, 1, false};
   t.group = group_of(p, lanes);
   t.chunks = p.heads / p.kv_heads / t.group;
   t.vectors = run.time * t.group <= lanes ? 1 : kVectors;
@@ -65,38 +65,64 @@ TileTable cut(const AttentionProblem& p, const AttentionRun& run, int lanes, Tab
     }
   }
   memory.batch_begin[run.batch] = static_cast<int32_t>(t.tiles);
+  constexpr Int kReaders = 3;  // of a block, for which a copy pays
+  t.keeps_keys = run.past == 0 && t.tiles * t.chunks >= kReaders * run.batch;
   return t;
 }
 
-size_t tile_bytes(const AttentionProblem& p, int lanes, bool backward) {
-  TileScratch s{};
-  return carve(s, p, lanes, backward, nullptr);
+/// Of every thread.
+void forget_keys(const AttentionProblem& p, TileShape shape, bool backward, char* threads,
+                 Int stride) {
+  for (Int thread = 0; thread < p.threads; ++thread) {
+    TileScratch s{};
+    carve(s, p, shape, backward, threads + thread * stride);
+    forget_keys(s, p);
+  }
 }
 
+size_t tile_bytes(const AttentionProblem& p, TileShape shape, bool backward) {
+  TileScratch s{};
+  return carve(s, p, shape, backward, nullptr);
+}
+
+/// Decoding is split over keys where it has fewer tasks than this for each thread.
+constexpr Int kTasksOfThread = 4;
+/// Blocks of keys for which a task of its own pays.
+constexpr Int kBlocksOfTask = 8;
+
 struct ForwardMemory {
-  explicit ForwardMemory(const AttentionProblem& p, int lanes, char* base) {
+  explicit ForwardMemory(const AttentionProblem& p, TileShape shape, char* base) {
     Carver c(base);
     table = take_table(c, p);
-    stride = static_cast<Int>(aligned(tile_bytes(p, lanes, false)));
+    stride = static_cast<Int>(aligned(tile_bytes(p, shape, false)));
     threads = c.take<char>(stride * p.threads);
+    const Int tasks = std::min<Int>(kTasksOfThread * p.threads, p.heads * p.max_batch);
+    part = p.sets * decode_part(p, shape);
+    // Of the positions that exist and a block on either side: none begins at a document's end.
+    if (p.k_past != nullptr) blocks = (p.most_capacity + p.max_time) / kBlock + 2;
+    parts = c.take<float>(tasks * blocks * part);
+    done = c.take<char>(tasks);
     bytes = c.used();
   }
   TableMemory table;
   char* threads;  ///< [threads, stride]
   Int stride;
+  float* parts;  ///< [tasks, blocks, part] of decoding split over keys
+  Int part, blocks = 0;
+  char* done;  ///< [tasks]
   size_t bytes;
 };
 
 /// With one part each thread has sums of its own and writes them when an owner is done; with more,
 /// every (sequence, owner, part) has, and they are added in order afterwards.
 struct BackwardMemory {
-  explicit BackwardMemory(const AttentionProblem& p, int lanes, char* base) {
+  explicit BackwardMemory(const AttentionProblem& p, TileShape shape, char* base) {
     Carver c(base);
     table = take_table(c, p);
-    stride = static_cast<Int>(aligned(tile_bytes(p, lanes, true)));
+    stride = static_cast<Int>(aligned(tile_bytes(p, shape, true)));
     threads = c.take<char>(stride * p.threads);
-    dk_size = round_up(p.slots * p.max_time * round_up(p.head_dim, lanes), 16);
-    dv_size = round_up(p.slots * p.max_time * round_up(p.value_dim, lanes), 16);
+    dk_size = round_up(p.slots * p.max_time * padded(p.head_dim, shape), 16);
+    dv_size = round_up(p.slots * p.max_time * padded(p.value_dim, shape), 16);
     const Int buffers = p.parts == 1 ? p.threads : p.max_batch * p.owners * p.parts;
     sums = c.take<float>(buffers * (dk_size + dv_size));
     learned_size = p.settings.remainder == Remainder::learned ? p.heads * p.value_dim : 0;
@@ -122,17 +148,51 @@ struct BackwardMemory {
 };
 
 size_t forward_scratch(const AttentionProblem& p, const TileKernel* k) {
-  return ForwardMemory(p, k->lanes, nullptr).bytes;
+  return ForwardMemory(p, k->shape, nullptr).bytes;
 }
 size_t backward_scratch(const AttentionProblem& p, const TileKernel* k) {
-  return BackwardMemory(p, k->lanes, nullptr).bytes;
+  return BackwardMemory(p, k->shape, nullptr).bytes;
+}
+
+/// Decoding split over keys: every block by itself, then one after another joined. The tasks of a
+/// mechanism that may stop are given ever more blocks until it does.
+void forward_split(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
+                   const TileKernel* k, const TileTable& table, const ForwardMemory& memory,
+                   Int tasks) {
+  const auto scratch = [&](int thread) { return memory.threads + thread * memory.stride; };
+  std::fill_n(memory.done, tasks, char{0});
+  Int from = 0, to = k->stops ? kBlocksOfTask : memory.blocks;
+  for (Int left = tasks; left > 0; from = to, to = std::min(2 * to, memory.blocks)) {
+    const Int pieces = (to - from + kBlocksOfTask - 1) / kBlocksOfTask;
+    parallel_for(rt, tasks * pieces, [&](Int n, int thread) {
+      const Int task = n / pieces, begin = from + n % pieces * kBlocksOfTask;
+      if (memory.done[task] != 0) return;
+      k->weigh(p, run, table, task, begin, std::min(begin + kBlocksOfTask, to),
+               memory.parts + (task * memory.blocks + begin) * memory.part, scratch(thread));
+    });
+    parallel_for(rt, tasks, [&](Int task, int thread) {
+      const float* parts = memory.parts + task * memory.blocks * memory.part;
+      if (memory.done[task] == 0 && k->join(p, run, table, task, to, parts, scratch(thread))) {
+        memory.done[task] = 1;
+      }
+    });
+    left = std::count(memory.done, memory.done + tasks, char{0});
+  }
 }
 
 void forward(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
              const TileKernel* k) {
-  const ForwardMemory memory(p, k->lanes, run.scratch);
-  const TileTable table = cut(p, run, k->lanes, memory.table);
-  parallel_for(rt, p.kv_heads * table.chunks * table.tiles, [&](Int task, int thread) {
+  const ForwardMemory memory(p, k->shape, run.scratch);
+  const TileTable table = cut(p, run, k->shape.lanes, memory.table);
+  const Int tasks = p.kv_heads * table.chunks * table.tiles;
+  if (decodes(run, table) && memory.blocks > 0 && rt.threads > 1 &&
+      tasks < kTasksOfThread * std::min(rt.threads, p.threads) &&
+      run.past >= 2 * kBlock * kBlocksOfTask) {
+    forward_split(p, run, rt, k, table, memory, tasks);
+    return;
+  }
+  forget_keys(p, k->shape, false, memory.threads, memory.stride);
+  parallel_for(rt, tasks, [&](Int task, int thread) {
     k->forward(p, run, table, task, memory.threads + thread * memory.stride);
   });
 }
@@ -152,8 +212,9 @@ void write_parameter(const AttentionProblem& p, const AttentionRun& run, int inp
 
 void backward(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
               const TileKernel* k) {
-  const BackwardMemory memory(p, k->lanes, run.scratch);
-  const TileTable table = cut(p, run, k->lanes, memory.table);
+  const BackwardMemory memory(p, k->shape, run.scratch);
+  const TileTable table = cut(p, run, k->shape.lanes, memory.table);
+  forget_keys(p, k->shape, true, memory.threads, memory.stride);
   std::fill_n(memory.learned, run.batch * p.parts * memory.learned_size, 0.f);
   std::fill_n(memory.sink, run.batch * p.parts * memory.sink_size, 0.f);
   parallel_for(rt, run.batch * p.owners * p.parts, [&](Int task, int thread) {

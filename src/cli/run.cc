@@ -21,7 +21,7 @@ namespace {
 Isa chosen_isa() {
   const char* wanted = std::getenv("WEFT_ISA");
   if (wanted == nullptr || *wanted == '\0') return best_isa();
-  for (const Isa isa : {Isa::generic, Isa::avx2, Isa::avx512}) {
+  for (const Isa isa : {Isa::generic, Isa::avx2, Isa::avx512, Isa::avx512bf16}) {
     if (name_of(isa) == wanted && isa <= best_isa()) return isa;
   }
   fail(ErrorCode::usage, {"WEFT_ISA", "generic, or more up to " + std::string(name_of(best_isa())),

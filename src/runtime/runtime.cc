@@ -15,6 +15,8 @@ std::string_view name_of(Isa isa) {
       return "avx2";
     case Isa::avx512:
       return "avx512";
+    case Isa::avx512bf16:
+      return "avx512bf16";
   }
   return "?";
 }
@@ -24,7 +26,7 @@ Isa best_isa() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return Isa::avx512;
+    return has_bf16_dot() ? Isa::avx512bf16 : Isa::avx512;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
 #endif
@@ -58,7 +60,7 @@ std::string machine_name() {
     }
   }
   return model + ", " + std::to_string(available_cores()) + " cores, " +
-         std::string(name_of(best_isa())) + (has_bf16_dot() ? " with bf16 dot" : "");
+         std::string(name_of(best_isa()));
 }
 
 Runtime Runtime::best() {

@@ -9,15 +9,16 @@
 namespace weft {
 
 /// Instruction sets that kernels are compiled for, weakest first. `generic` is whatever the
-/// compiler targets without flags (SSE2 on x86-64, NEON on arm64).
-enum class Isa : uint8_t { generic, avx2, avx512 };
+/// compiler targets without flags (SSE2 on x86-64, NEON on arm64); avx512bf16 adds the dot product
+/// of bf16 pairs, which attention is compiled for.
+enum class Isa : uint8_t { generic, avx2, avx512, avx512bf16 };
 
 std::string_view name_of(Isa isa);
 /// The strongest instruction set that this machine executes and this build holds.
 Isa best_isa();
 /// True where the CPU multiplies bf16 natively (AVX512_BF16); elsewhere f32 stands in for it.
 bool has_bf16_dot();
-/// "AMD EPYC, 2 cores, avx512 with bf16 dot": for tables of measurements.
+/// "AMD EPYC, 2 cores, avx512bf16": for tables of measurements.
 std::string machine_name();
 /// Cores that this process may use.
 int available_cores();

@@ -14,6 +14,8 @@ namespace weft {
 struct ArrayMath {
   std::string_view isa;
   void (*exp)(const float* x, float* y, int64_t n);
+  void (*exp_weight)(const float* x, float* y, int64_t n);       ///< for weights in f32
+  void (*exp_weight_bf16)(const float* x, float* y, int64_t n);  ///< and for those rounded next
   void (*gate)(const float* z, float* open, float* closed, int64_t n);
   void (*to_bf16)(const float* x, bf16* y, int64_t n);
   void (*to_f32)(const bf16* x, float* y, int64_t n);

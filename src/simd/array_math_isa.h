@@ -9,6 +9,8 @@
 #define WEFT_DECLARE(isa)                                                 \
   namespace weft::isa {                                                   \
   void array_exp(const float* x, float* y, int64_t n);                    \
+  void array_exp_weight(const float* x, float* y, int64_t n);             \
+  void array_exp_weight_bf16(const float* x, float* y, int64_t n);        \
   void array_gate(const float* z, float* open, float* closed, int64_t n); \
   void array_to_bf16(const float* x, bf16* y, int64_t n);                 \
   void array_to_f32(const bf16* x, float* y, int64_t n);                  \

@@ -3,11 +3,26 @@
 
 namespace weft::WEFT_ISA {
 
-void array_exp(const float* x, float* y, int64_t n) {
+namespace {
+
+template <class F>
+void map(const float* x, float* y, int64_t n, F f) {
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(y + i, exp(load(x + i)));
+  for (; i + kLanes <= n; i += kLanes) store(y + i, f(load(x + i)));
   const int rest = static_cast<int>(n - i);
-  store_partial(y + i, exp(load_partial(x + i, rest)), rest);
+  store_partial(y + i, f(load_partial(x + i, rest)), rest);
+}
+
+}  // namespace
+
+void array_exp(const float* x, float* y, int64_t n) {
+  map(x, y, n, [](Vec v) { return exp(v); });
+}
+void array_exp_weight(const float* x, float* y, int64_t n) {
+  map(x, y, n, [](Vec v) { return exp_weight<float>(v); });
+}
+void array_exp_weight_bf16(const float* x, float* y, int64_t n) {
+  map(x, y, n, [](Vec v) { return exp_weight<bf16>(v); });
 }
 
 void array_gate(const float* z, float* open, float* closed, int64_t n) {

@@ -65,6 +65,39 @@ TEST(SimdMath, ExpAtTheEnds) {
   });
 }
 
+TEST(SimdMath, ExpOfWeightsOnAGrid) {
+  for_each_isa([](const ArrayMath& m) {
+    const int n = 100001;
+    std::vector<float> x(n), y(n), rounded(n);
+    for (int i = 0; i < n; ++i) x[size_t(i)] = -87.f * float(i) / float(n - 1);
+    m.exp_weight(x.data(), y.data(), n);
+    m.exp_weight_bf16(x.data(), rounded.data(), n);
+    double worst = 0, worst_rounded = 0;  // beyond 8e-8 |x|
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double want = std::exp(double(x[i])), allowed = 8e-8 * std::abs(double(x[i]));
+      worst = std::max(worst, std::abs(y[i] - want) / want - allowed);
+      worst_rounded = std::max(worst_rounded, std::abs(rounded[i] - want) / want - allowed);
+    }
+    EXPECT_LT(worst, 2.5e-7);
+    EXPECT_LT(worst_rounded, 3.2e-6);
+  });
+}
+
+TEST(SimdMath, ExpOfWeightsAtTheEnds) {
+  for_each_isa([](const ArrayMath& m) {
+    const std::vector<float> x = {-kInf, NAN, 0.f, -1e30f, -89.f};
+    std::vector<float> y(x.size());
+    for (const auto f : {m.exp_weight, m.exp_weight_bf16}) {
+      f(x.data(), y.data(), int64_t(x.size()));
+      EXPECT_EQ(y[0], 0.f);
+      EXPECT_TRUE(std::isnan(y[1]));
+      EXPECT_NEAR(y[2], 1.f, 1e-6);
+      EXPECT_LE(y[3], 1.3e-38f);
+      EXPECT_LE(y[4], 1.3e-38f);
+    }
+  });
+}
+
 // G22 of the stick-breaking specification.
 TEST(SimdMath, GateOnAGridKeepsBothEnds) {
   for_each_isa([](const ArrayMath& m) {

@@ -65,8 +65,9 @@ inline bool finite(const float* x, Int floats) {
 inline void lower_products(Int n, Int dim, const float* X, Int width, const float* YT, float* A) {
   for (Int j = 0; j < n; j += 2 * kLanes) {
     const int rows = static_cast<int>(n - j), K = static_cast<int>(dim);
-    const GemmOperands x{X + j * width, width, YT + j, kChunk, A + j * kChunk + j, kChunk};
-    n - j > kLanes ? gemm<2, Along::k, false>(rows, K, x) : gemm<1, Along::k, false>(rows, K, x);
+    const GemmOperands<float> x{X + j * width, width, YT + j, kChunk, A + j * kChunk + j, kChunk};
+    n - j > kLanes ? gemm<2, Along::k, Into::assign>(rows, K, x)
+                   : gemm<1, Along::k, Into::assign>(rows, K, x);
   }
 }
 /// C [n, width] += tril(A) B, A zero above the diagonal up to the end of its band.

@@ -26,8 +26,10 @@ struct LinearFunctions {
   }
   static void write(const AttentionProblem& p, const AttentionRun& run, Int b, Int owner,
                     const OwnerSums& sums) {
-    write_rows<T>(p, run, b, owner, p.k, p.k_slot, p.head_dim, sums.dk, 1, 0, 0, run.time);
-    write_rows<T>(p, run, b, owner, p.v, p.v_slot, p.value_dim, sums.dv, 1, 0, 0, run.time);
+    write_rows<T>(p, run, b, owner, p.k, p.k_slot, p.head_dim, round_up(p.head_dim, kLanes),
+                  sums.dk, 1, 0, 0, run.time);
+    write_rows<T>(p, run, b, owner, p.v, p.v_slot, p.value_dim, round_up(p.value_dim, kLanes),
+                  sums.dv, 1, 0, 0, run.time);
   }
   static constexpr ChunkKernel kKernel = {kLanes, forward, backward, write};
 };

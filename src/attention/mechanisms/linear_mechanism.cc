@@ -1,5 +1,7 @@
 #ifdef WEFT_ISA
+#ifndef WEFT_ISA_avx512bf16  // all products are of floats
 #include "attention/linear/chunk_kernels.h"
+#endif
 
 #else
 #include "attention/linear/chunked.h"

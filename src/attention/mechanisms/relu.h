@@ -30,21 +30,23 @@ struct Relu {
 namespace weft::WEFT_ISA {
 
 /// Rows without a state: no maximum, no sum, nothing to save. A hidden key scores -inf, which is 0.
-template <int NV>
+template <class T, int NV>
 struct ReluTile {
   static constexpr bool kTwoWalks = false;
   static constexpr bool kRemainder = false;
+  static constexpr bool kFactors = false;
+  static constexpr int kBlockNumbers = 1;
   static constexpr int kRows = NV * kLanes;
 
   void begin(const MechanismSettings&, int, const float*) {}
   bool spent() const { return false; }
-  bool absorb(float* S, int n, float*) {
+  void weigh(float* S, int n, float*) const {
     for (int e = 0; e < n * kRows; e += kLanes) {
       const Vec s = load(S + e);
       store(S + e, s <= 0.f ? Vec{} : s);
     }
-    return false;
   }
+  void join(const float*, float*, float*) {}
   void finish(float* factor, float* statistic) const {
     for (int r = 0; r < kRows; ++r) factor[r] = 1, statistic[r] = 0;
   }

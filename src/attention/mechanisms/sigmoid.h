@@ -40,16 +40,19 @@ struct Sigmoid {
 }  // namespace weft
 
 #ifdef WEFT_ISA
+#include "attention/tile_operand.h"
 #include "simd/math.h"
 
 namespace weft::WEFT_ISA {
 
 /// Rows of a tile: the sum l of their gates. The statistic saved is the factor on the gates: 1/l
 /// (0 where l is below 2^-126, so that it does not overflow), or 1 where rows are not normalised.
-template <int NV>
+template <class T, int NV>
 struct SigmoidTile {
   static constexpr bool kTwoWalks = false;
   static constexpr bool kRemainder = false;
+  static constexpr bool kFactors = false;
+  static constexpr int kBlockNumbers = 1;  ///< the sum of the gates of a block
   static constexpr int kRows = NV * kLanes;
   alignas(64) float l[kRows];
   alignas(64) float share[kRows];  ///< the statistic
@@ -63,18 +66,21 @@ struct SigmoidTile {
     for (int r = 0; r < kRows; ++r) l[r] = 0;
   }
   bool spent() const { return false; }
-  bool absorb(float* S, int n, float*) {
+  void weigh(float* S, int n, float* block) const {
     for (int v = 0; v < NV; ++v) {
       float* s = S + v * kLanes;
       Vec total{};
       for (int j = 0; j < n; ++j) {
-        const Vec w = gate(load(s + j * kRows) + bias).open;  // -inf, a hidden key: 0
+        const Vec w =
+            rounded_weight<T>(gate(load(s + j * kRows) + bias).open);  // -inf, a hidden key: 0
         total += w;
         store(s + j * kRows, w);
       }
-      store(l + v * kLanes, load(l + v * kLanes) + total);
+      store(block + v * kLanes, total);
     }
-    return false;
+  }
+  void join(const float* block, float*, float*) {
+    for (int r = 0; r < kRows; r += kLanes) store(l + r, load(l + r) + load(block + r));
   }
   void finish(float* factor, float* statistic) const {
     for (int r = 0; r < kRows; ++r) {

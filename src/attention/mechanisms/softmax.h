@@ -75,17 +75,20 @@ struct SoftmaxRow {
 }  // namespace weft
 
 #ifdef WEFT_ISA
+#include "attention/tile_operand.h"
 #include "simd/math.h"
 
 namespace weft::WEFT_ISA {
 
 /// Rows of a tile on their way through the keys: the largest score m, the sum l of e^(score - m).
 /// The statistic saved is log sum exp of a row. A sink is the first score of a row, and its weight
-/// is the rest.
-template <int NV>
+/// is the rest. A block is weighed by itself, relative to its own largest score, and then joined.
+template <class T, int NV>
 struct SoftmaxTile {
   static constexpr bool kTwoWalks = false;
   static constexpr bool kRemainder = true;
+  static constexpr bool kFactors = true;
+  static constexpr int kBlockNumbers = 2;  ///< m and l of a block
   static constexpr int kRows = NV * kLanes;
   alignas(64) float m[kRows];
   alignas(64) float l[kRows];
@@ -96,30 +99,40 @@ struct SoftmaxTile {
   }
   bool spent() const { return false; }
 
-  /// S [n][kRows]: scores in, weights out (relative to the present maximum). True where what was
-  /// summed before must be multiplied by `rescale` [kRows].
-  bool absorb(float* S, int n, float* rescale) {
-    bool changed = false;
-    for (int v = 0; v < NV; ++v) {
-      float* s = S + v * kLanes;
-      const Vec before = load(m + v * kLanes);
-      Vec top = before;
-      for (int j = 0; j < n; ++j) top = max(top, load(s + j * kRows));
-      // A row that has seen no key yet keeps -inf; subtracting 0 instead avoids inf - inf.
-      const Vec base = top == -__builtin_inff() ? Vec{} : top;
-      const Vec factor = exp(before - base);
-      Vec total = load(l + v * kLanes) * factor;
-      for (int j = 0; j < n; ++j) {
-        const Vec w = exp(load(s + j * kRows) - base);
-        total += w;
-        store(s + j * kRows, w);
-      }
-      store(m + v * kLanes, top);
-      store(l + v * kLanes, total);
-      store(rescale + v * kLanes, factor);
-      changed |= any(before != top);
+  /// A row that has seen no key yet keeps -inf; subtracting 0 instead avoids inf - inf.
+  static Vec base_of(Vec top) { return top == -__builtin_inff() ? Vec{} : top; }
+
+  void weigh(float* S, int n, float* block) const {
+    Vec top[NV], base[NV], total[NV];
+    for (int v = 0; v < NV; ++v) top[v] = load(S + v * kLanes), total[v] = Vec{};
+    for (int j = 1; j < n; ++j) {
+      for (int v = 0; v < NV; ++v) top[v] = max(top[v], load(S + j * kRows + v * kLanes));
     }
-    return changed;
+    for (int v = 0; v < NV; ++v) base[v] = base_of(top[v]);
+    for (int j = 0; j < n; ++j) {
+      for (int v = 0; v < NV; ++v) {
+        float* s = S + j * kRows + v * kLanes;
+        // Rounded before they are summed: the weights by which values are multiplied sum to one.
+        const Vec w = rounded_weight<T>(exp_weight<T>(load(s) - base[v]));
+        total[v] += w;
+        store(s, w);
+      }
+    }
+    for (int v = 0; v < NV; ++v) {
+      store(block + v * kLanes, top[v]);
+      store(block + kRows + v * kLanes, total[v]);
+    }
+  }
+  void join(const float* block, float* keep, float* gain) {
+    for (int r = 0; r < kRows; r += kLanes) {
+      const Vec before = load(m + r), here = load(block + r);
+      const Vec top = max(before, here), base = base_of(top);
+      const Vec f = exp(before - base), g = exp(here - base);
+      store(m + r, top);
+      store(l + r, fma(load(block + kRows + r), g, load(l + r) * f));
+      store(keep + r, f);
+      store(gain + r, g);
+    }
   }
   /// Last factor on the output rows, and the statistic.
   void finish(float* factor, float* statistic) const {
@@ -146,7 +159,7 @@ struct SoftmaxTile {
       float* g = G + v * kLanes;
       const Vec base = load(m + v * kLanes), d = load(delta + v * kLanes);
       for (int j = 0; j < n; ++j) {
-        const Vec w = exp(load(s + j * kRows) - base);
+        const Vec w = exp_weight<T>(load(s + j * kRows) - base);
         store(s + j * kRows, w);
         store(g + j * kRows, w * scale * (load(g + j * kRows) - d));
       }

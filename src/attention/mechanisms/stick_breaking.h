@@ -115,10 +115,12 @@ namespace weft::WEFT_ISA {
 
 /// The stick of every row of a tile, in f64 between blocks; inside a block it restarts at 1 in f32
 /// and the *loss* is summed, which keeps gates below 2^-24. The statistic saved is the remainder.
-template <int NV>
+template <class T, int NV>
 struct StickBreakingTile {
   static constexpr bool kTwoWalks = true;
   static constexpr bool kRemainder = true;
+  static constexpr bool kFactors = true;
+  static constexpr int kBlockNumbers = 2;  ///< of a stick of 1: what is lost, what is left
   static constexpr int kRows = NV * kLanes;
   double stick[kRows];
   double worth[kRows];  ///< U: of one unit of stick that arrives at the next nearer block
@@ -139,10 +141,25 @@ struct StickBreakingTile {
     return exit_below == 0 ? rounded(longest) == 0 : longest < exit_below;
   }
 
-  bool absorb(float* S, int n, float*) {
-    alignas(64) float start[kRows];
-    scan<false>(S, n, start, nullptr, nullptr);
-    return false;
+  /// Weights of a block for sticks of length 1.
+  void weigh(float* S, int n, float* block) const {
+    Vec start[NV];
+    for (int v = 0; v < NV; ++v) start[v] = splat(1.f);
+    Vec loss[NV], left[NV];
+    scan<false>(S, n, start, nullptr, nullptr, loss, left);
+    for (int v = 0; v < NV; ++v) {
+      store(block + v * kLanes, loss[v]);
+      store(block + kRows + v * kLanes, left[v]);
+    }
+  }
+  /// The sticks that arrive, as `gain`, and what the block leaves of them.
+  void join(const float* block, float* keep, float* gain) {
+    for (int i = 0; i < kRows; ++i) {
+      const float lost = block[i], left = block[kRows + i];
+      keep[i] = 1;
+      gain[i] = rounded(stick[i]);
+      stick[i] = lost < 0.5f ? stick[i] - stick[i] * double(lost) : stick[i] * double(left);
+    }
   }
   void finish(float* factor, float* statistic) const {
     for (int r = 0; r < kRows; ++r) factor[r] = 1, statistic[r] = rounded(stick[r]);
@@ -150,9 +167,6 @@ struct StickBreakingTile {
   static void rest(const float* statistic, const float*, float* left) {
     for (int r = 0; r < kRows; ++r) left[r] = statistic[r];
   }
-  /// First walk of the backward, near to far: keeps the stick that arrives at the block.
-  void replay(float* S, int n, float* start) { scan<false>(S, n, start, nullptr, nullptr); }
-
   void begin_backward(const MechanismSettings& settings, const float*, const float*,
                       const float* d_rem, int rows) {
     begin(settings, rows, nullptr);
@@ -163,59 +177,47 @@ struct StickBreakingTile {
   /// dL/dweight in, scale * dL/dscore out. `open` and `closed` [n][kRows] are scratch.
   void gradient(float* S, float* G, int n, float scale, const float* start, float* open,
                 float* closed) {
-    alignas(64) float unused[kRows];
-    for (int r = 0; r < kRows; ++r) unused[r] = start[r];
-    scan<true>(S, n, unused, open, closed);
-    for (int v = 0; v < NV; ++v) {
-      alignas(64) float base[kLanes], gain[kLanes];
-      for (int i = 0; i < kLanes; ++i) base[i] = float(worth[v * kLanes + i]);
-      const Vec U = load(base);
-      Vec u{};                       // what the block adds to U; in plain f32 U itself would drift
-      for (int j = 0; j < n; ++j) {  // far to near: keys lie in increasing order
+    Vec R0[NV], loss[NV], left[NV];
+    for (int v = 0; v < NV; ++v) R0[v] = load(start + v * kLanes);
+    scan<true>(S, n, R0, open, closed, loss, left);
+    alignas(64) float numbers[kRows];
+    for (int r = 0; r < kRows; ++r) numbers[r] = float(worth[r]);
+    Vec U[NV], u[NV];  // u: what the block adds to U; in plain f32 U itself would drift
+    for (int v = 0; v < NV; ++v) U[v] = load(numbers + v * kLanes), u[v] = Vec{};
+    for (int j = 0; j < n; ++j) {  // far to near: keys lie in increasing order
+      for (int v = 0; v < NV; ++v) {
         const int at = j * kRows + v * kLanes;
-        const Vec t = (load(G + at) - U) - u;
+        const Vec t = (load(G + at) - U[v]) - u[v];
         store(G + at, scale * load(S + at) * load(closed + at) * t);
-        u = fma(load(open + at), t, u);
+        u[v] = fma(load(open + at), t, u[v]);
       }
-      store(gain, u);
+    }
+    for (int v = 0; v < NV; ++v) store(numbers + v * kLanes, u[v]);
+    for (int r = 0; r < kRows; ++r) {
       // A dead row must not move: what lies beyond its stick cannot matter to it.
-      for (int i = 0; i < kLanes; ++i) {
-        if (start[v * kLanes + i] != 0) worth[v * kLanes + i] += double(gain[i]);
-      }
+      if (start[r] != 0) worth[r] += double(numbers[r]);
     }
   }
 
  private:
-  /// Near to far through one block. Fresh: takes the stick's start from `stick`, stores it, and
-  /// shortens the stick. Kept: starts from `start` and stores the gates.
+  /// Near to far through one block, from sticks R0; the vectors of a row of S take turns, since
+  /// each key waits for the one before. With kKept the gates are stored.
   template <bool kKept>
-  void scan(float* S, int n, float* start, float* open, float* closed) {
-    for (int v = 0; v < NV; ++v) {
-      float* s = S + v * kLanes;
-      double* r = stick + v * kLanes;
-      if constexpr (!kKept) {
-        for (int i = 0; i < kLanes; ++i) start[v * kLanes + i] = rounded(r[i]);
-      }
-      const Vec R0 = load(start + v * kLanes);
-      Vec loss{}, left = splat(1.f);
-      for (int j = n - 1; j >= 0; --j) {
-        const Gate g = gate(load(s + j * kRows));  // -inf, a hidden key: (0, 1)
-        const Vec arrives = loss < 0.5f ? 1.f - loss : left;
+  static void scan(float* S, int n, const Vec* R0, float* open, float* closed, Vec* loss,
+                   Vec* left) {
+    for (int v = 0; v < NV; ++v) loss[v] = Vec{}, left[v] = splat(1.f);
+    for (int j = n - 1; j >= 0; --j) {
+      for (int v = 0; v < NV; ++v) {
+        const int at = j * kRows + v * kLanes;
+        const Gate g = gate(load(S + at));  // -inf, a hidden key: (0, 1)
+        const Vec arrives = loss[v] < 0.5f ? 1.f - loss[v] : left[v];
         const Vec w = g.open * arrives;
-        store(s + j * kRows, R0 * w);
-        loss += w;
-        left *= g.closed;
+        store(S + at, R0[v] * w);
+        loss[v] += w;
+        left[v] *= g.closed;
         if constexpr (kKept) {
-          store(open + j * kRows + v * kLanes, g.open);
-          store(closed + j * kRows + v * kLanes, g.closed);
-        }
-      }
-      if constexpr (!kKept) {
-        alignas(64) float lost[kLanes], rest[kLanes];
-        store(lost, loss);
-        store(rest, left);
-        for (int i = 0; i < kLanes; ++i) {
-          r[i] = lost[i] < 0.5f ? r[i] - r[i] * double(lost[i]) : r[i] * double(rest[i]);
+          store(open + at, g.open);
+          store(closed + at, g.closed);
         }
       }
     }

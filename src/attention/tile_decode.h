@@ -1,0 +1,168 @@
+// One position over many keys: a tile that would leave most lanes empty. Channels and keys lie in
+// lanes instead of rows, block by block with the sums of the tiles and hence their bits.
+// *_simd.cc files only.
+#pragma once
+
+#include "attention/tile_forward.h"
+
+namespace weft::WEFT_ISA {
+
+/// The query heads of one position that share a key/value head.
+template <class M, class T>
+class Decode {
+  using E = Operand<T>;
+  static constexpr int R = kLanes;
+  static constexpr Int kUnit = weft::WEFT_ISA::kUnit<E>;
+  static_assert(M::kRows == R);
+
+ public:
+  Decode(const AttentionProblem& p, const AttentionRun& run, const TileTable& t, Int task,
+         const TileScratch& s)
+      : tile_(p, run, t, task % t.tiles, task / t.tiles / t.chunks, task / t.tiles % t.chunks),
+        p_(p),
+        s_(s) {
+    tile_.pack_queries(s.q, s.width);
+    q_ = across<E>(s.q, R, s.width, s.rows);
+    for (Int e = 0; e < tile_.rows * s.value_width; e += kLanes) store(s.o + e, Vec{});
+    tile_.sink_scores(s.q, s.width, sink_);
+    rows_.begin(p.settings, tile_.rows, sink_);
+  }
+
+  Int blocks() const {
+    if (tile_.end == tile_.begin) return 0;
+    return block_number(tile_.end - 1) - block_number(tile_.begin) + 1;
+  }
+  bool spent() const { return rows_.spent(); }
+
+  /// What block `n`, counted from the nearest, is by itself: its numbers [kBlockNumbers, R] and
+  /// sums [rows, E] of each set.
+  void weigh(Int n, float* part) const {
+    const Int at = tile_.document + (block_number(tile_.end - 1) - n) * kBlock;
+    const Int j0 = larger(at, tile_.begin), j1 = smaller(at + kBlock, tile_.end);
+    for (Int set = 0; set < p_.sets; ++set, part += decode_part(p_, kShape<T>)) {
+      weigh_set(set, j0, j1, part);
+    }
+  }
+  /// Takes blocks in, nearest first.
+  void join(const float* part) {
+    for (Int set = 0; set < p_.sets; ++set, part += decode_part(p_, kShape<T>)) {
+      alignas(64) float keep[R], gain[R];
+      rows_.join(part, keep, gain);
+      const float* sums = part + kDecodeNumbers * R;
+      for (int r = 0; r < tile_.rows; ++r) {
+        for (Int d = 0; d < s_.value_width; d += kLanes) {
+          float* o = s_.o + r * s_.value_width + d;
+          const Vec sum = load(sums + r * s_.value_width + d);
+          if constexpr (M::kFactors) {
+            store(o, fma(sum, splat(gain[r]), load(o) * splat(keep[r])));
+          } else {
+            store(o, load(o) + sum);
+          }
+        }
+      }
+    }
+    ++visited_;
+  }
+  void finish() {
+    alignas(64) float factor[R], statistic[R], rest[R] = {};
+    rows_.finish(factor, statistic);
+    if constexpr (M::kRemainder) M::rest(statistic, sink_, rest);
+    for (int r = 0; r < tile_.rows; ++r) {
+      float* o = s_.o + r * s_.value_width;
+      for (Int d = 0; d < s_.value_width; d += kLanes) store(o + d, load(o + d) * factor[r]);
+    }
+    spend_rest<M>(tile_, s_, rest);
+    store_rows(tile_, s_, statistic, rest, visited_);
+  }
+
+ private:
+  Int block_number(Int j) const { return (j - tile_.document) / kBlock; }
+
+  void weigh_set(Int set, Int j0, Int j1, float* part) const {
+    const Int entry = entry_of(p_, set, tile_.kv), n = j1 - j0;
+    const KeyBlocks<T>& keys = tile_.keys;
+    products(static_cast<int>(n),
+             keys.along_channels(keys_of(p_, entry), set, j0, j1, s_.keys, s_.width));
+    tile_.finish_scores(j0, j1, s_.scores);
+    rows_.weigh(s_.scores, static_cast<int>(n), part);
+    round_in_place<T>(s_.scores, n * R);
+    const E* P = down<E>(s_.scores, n, R, keys.lead(j0), s_.down);
+    const auto V = keys.along_keys(values_of(p_, entry), set, j0, j1, s_.values, s_.value_width);
+    float* sums = part + kDecodeNumbers * R;
+    const int K = keys.operands(j0, j1);
+    GemmOperands<E> x{P, R, V.at, V.stride, sums, s_.value_width};
+    Int d = 0;
+    const auto columns = [&]<int NV>() {
+      for (; d + NV * kLanes <= p_.value_dim; d += NV * kLanes) {
+        gemm<NV, Along::m, Into::assign, E>(tile_.rows, K, x);
+        x.B += NV * kLanes;
+        x.C += NV * kLanes;
+      }
+    };
+    columns.template operator()<4>();
+    columns.template operator()<1>();
+    if (d < p_.value_dim) last_columns(K, x, static_cast<int>(p_.value_dim - d));
+  }
+
+  /// S [n, R] = scale * q.k for the rows in use, 0 for the others.
+  void products(int n, const Rows<E>& K) const {
+    const Int width = (p_.head_dim + kUnit - 1) / kUnit;
+    for (int j = 0; j < n; j += kLanes) {
+      Vec acc[R] = {};
+      for (Int c = 0; c < width; c += kLanes) {
+        const int columns = static_cast<int>(smaller(kLanes, width - c));
+        Vec k[kLanes];
+        for (int i = 0; i < kLanes; ++i) {  // what lies beyond the last key is not used
+          const E* row = K.at + smaller(j + i, n - 1) * K.stride + c;
+          k[i] = columns == kLanes ? load(reinterpret_cast<const float*>(row))
+                                   : load_partial(reinterpret_cast<const float*>(row), columns);
+        }
+        transpose_square(k);
+        for (int r = 0; r < tile_.rows; ++r) {
+          const E* q = q_ + r * (s_.width / kUnit) + c;
+          for (int i = 0; i < kLanes; ++i) {
+            acc[r] = mul_add<E>(splat_word(q + i), reinterpret_cast<WordVec>(k[i]), acc[r]);
+          }
+        }
+      }
+      transpose_square(acc);
+      for (int i = 0; i < kLanes && j + i < n; ++i) {
+        store(s_.scores + (j + i) * R, acc[i] * p_.scale);
+      }
+    }
+  }
+  /// The last n columns: values in place must not be read beyond their end.
+  void last_columns(int K, const GemmOperands<E>& x, int n) const {
+    for (int r = 0; r < tile_.rows; ++r) {
+      Vec sum{};
+      for (int k = 0; k < K; ++k) {
+        const Vec v = load_partial(reinterpret_cast<const float*>(x.B + k * x.b_stride), n);
+        sum = mul_add<E>(splat_word(x.A + k * x.a_stride + r), reinterpret_cast<WordVec>(v), sum);
+      }
+      store(x.C + r * x.c_stride, sum);
+    }
+  }
+
+  const Tile<T, 1> tile_;
+  const AttentionProblem& p_;
+  const TileScratch& s_;
+  const E* q_;  ///< [R, D / unit]
+  alignas(64) float sink_[R];
+  M rows_;
+  int visited_ = 0;
+};
+
+/// The whole walk by one task.
+template <class M, class T>
+void decode_tile(const AttentionProblem& p, const AttentionRun& run, const TileTable& t, Int task,
+                 const TileScratch& s) {
+  Decode<M, T> decode(p, run, t, task, s);
+  const Int blocks = decode.blocks();
+  for (Int n = 0; n < blocks && !decode.spent(); ++n) {
+    decode.weigh(n, s.part);
+    decode.join(s.part);
+  }
+  decode.finish();
+}
+
+}  // namespace weft::WEFT_ISA
