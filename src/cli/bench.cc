@@ -52,6 +52,7 @@ class BenchVerb final : public Verb {
     flags.text("WHAT", what_, "gemm, attention, train, decode or designs");
     flags.flag("--all", all_, "train and decode: also resformer, svformer, sla, stick-breaking");
     flags.flag("--long", long_, "train: also one step at T=32768 with recomputation (minutes)");
+    flags.flag("--profile", profile_, "train: what each kind of work in a step takes");
     flags.repeated("--design", designs_, "designs: one to compare, may be repeated (all)");
     flags.integer("--time", time_, {16, 1 << 20}, "designs: tokens of a sequence");
     flags.integer("--batch", batch_, {1, 1024}, "designs: sequences of a step");
@@ -61,7 +62,8 @@ class BenchVerb final : public Verb {
     check_what();
     const Runtime& rt = invocation.runtime;
     const Peaks before = measure_peaks(rt);
-    const BenchContext context{invocation.console, rt, all_, long_, designs_, time_, batch_};
+    const BenchContext context{invocation.console, rt,    all_, long_, designs_, time_, batch_,
+                               profile_,           before};
     std::vector<BenchResult> results;
     for (const Bench& bench : kBenches) {
       if (what_.empty() ? bench.minutes : what_ != bench.name) continue;
@@ -114,7 +116,7 @@ class BenchVerb final : public Verb {
   }
 
   std::string what_;
-  bool all_ = false, long_ = false;
+  bool all_ = false, long_ = false, profile_ = false;
   std::vector<std::string> designs_;
   int64_t time_ = 512, batch_ = 8;
 };

@@ -55,6 +55,8 @@ struct BenchContext {
   bool long_text = false;                 ///< also T = 32768 with recomputation
   std::vector<std::string> designs = {};  ///< to compare with the transformer; empty: all
   int64_t time = 512, batch = 8;          ///< at which they are
+  bool profile = false;                   ///< train: every kind of work instead of whole steps
+  Peaks peaks = {};                       ///< measured before
 };
 
 struct Timing {

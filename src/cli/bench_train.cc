@@ -26,16 +26,28 @@ BenchResult bench_case(const BenchContext& context, const TrainingCase& c, doubl
 }  // namespace
 
 std::vector<BenchResult> bench_train(const BenchContext& context) {
-  std::vector<std::string> names = {"transformer"};
+  std::vector<TrainingCase> cases;
+  const auto both = [&](TrainingCase c) {
+    for (const DType type : {DType::f32, DType::bf16}) {
+      c.type = type;
+      cases.push_back(c);
+    }
+  };
+  both({});
   if (context.all) {
-    for (const char* more : {"resformer", "svformer", "sla", "stick-breaking"}) {
-      names.emplace_back(more);
+    both({.time = 1024, .batch = 1, .size = kLarge});
+    if (!context.profile) {
+      for (const char* more : {"resformer", "svformer", "sla", "stick-breaking"}) {
+        both({.design = more});
+      }
     }
   }
   std::vector<BenchResult> results;
-  for (const std::string& design : names) {
-    for (const DType type : {DType::f32, DType::bf16}) {
-      results.push_back(bench_case(context, {.design = design, .type = type}, 8, 2));
+  for (const TrainingCase& c : cases) {
+    if (context.profile) {
+      for (BenchResult& r : bench_profile(context, c)) results.push_back(std::move(r));
+    } else {
+      results.push_back(bench_case(context, c, 8, 2));
     }
   }
   if (context.long_text) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -18,10 +19,16 @@ Corpus noise(int64_t bytes) {
   return Corpus::of_text(text, ByteTokenizer());
 }
 
-ModelConfig sized(const std::string& design, int64_t context) {
-  ModelConfig config = design_config(design);  // dim 384, 6 layers, 6 heads, vocab 256
-  config.context = context;
-  return config;
+ModelConfig sized(const std::string& design, const ModelSize& size, int64_t context) {
+  io::Value model;
+  model.at("design").data = design;
+  model.at("vocab").data = size.vocab;
+  model.at("dim").data = size.dim;
+  model.at("layers").data = size.layers;
+  model.at("heads").data = size.dim / 64;
+  model.at("ffn").data = size.ffn;
+  model.at("context").data = context;
+  return read_model(model, "");
 }
 
 double loss_of(const Model& model, const TrainWindows& windows, const Runtime& runtime) {
@@ -56,8 +63,12 @@ void check_loss(const ModelConfig& config, const Corpus& corpus, DType type,
 }
 
 Model checked_model(const TrainingCase& c, const Corpus& corpus, const Runtime& runtime) {
-  check_loss(sized(c.design, 64), corpus, c.type, runtime);
-  return make_model(sized(c.design, c.time), 1, DType::f32, Trainer::weight_copies(c.type));
+  // Fewer layers and ids of a large one: float64 goes through naive loops.
+  ModelSize size = c.size;
+  size.layers = std::min<int64_t>(size.layers, 6);
+  size.vocab = std::min<int64_t>(size.vocab, 2048);
+  check_loss(sized(c.design, size, 64), corpus, c.type, runtime);
+  return make_model(sized(c.design, c.size, c.time), 1, DType::f32, Trainer::weight_copies(c.type));
 }
 
 Trainer::Options options_of(const TrainingCase& c, const Runtime& runtime) {
@@ -72,8 +83,8 @@ Trainer::Options options_of(const TrainingCase& c, const Runtime& runtime) {
 }  // namespace
 
 std::string TrainingCase::name() const {
-  return fmt::format("{} {} dim 384 x 6, T={} B={}{}", design, name_of(type), time, batch,
-                     recompute ? ", recompute" : "");
+  return fmt::format("{} {} dim {} x {}, T={} B={}{}", design, name_of(type), size.dim, size.layers,
+                     time, batch, recompute ? ", recompute" : "");
 }
 
 BenchTraining::BenchTraining(const TrainingCase& c, const Runtime& runtime)

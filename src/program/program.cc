@@ -124,6 +124,13 @@ void Program::run(const RunArgs& args, bool accumulate) noexcept {
   for (size_t i = 0; i < plan_.actions.size(); ++i) run_action(i, args, accumulate);
 }
 
+void Program::run_observed(const RunArgs& args, bool accumulate, Observer& observer) {
+  for (size_t i = 0; i < plan_.actions.size(); ++i) {
+    run_action(i, args, accumulate);
+    observer.ran(graph_, plan_.actions[i]);
+  }
+}
+
 std::string Program::first_fault(const RunArgs& args) {
   for (size_t i = 0; i < plan_.actions.size(); ++i) {
     run_action(i, args, false);

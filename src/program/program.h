@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "program/observer.h"
 #include "program/planner.h"
 
 namespace weft {
@@ -38,6 +39,8 @@ class Program {
   /// Runs all actions: in training forward and backward, otherwise forward. `accumulate`: parameter
   /// gradients are added to what is there instead of replacing it.
   void run(const RunArgs& args, bool accumulate = false) noexcept;
+  /// The same, telling the observer after each action.
+  void run_observed(const RunArgs& args, bool accumulate, Observer& observer);
   /// Runs like run(), looking at every result; returns the name of the first step that made a NaN
   /// or an infinity ("layers.3.mlp.gate_proj, gradient"), or "" where all is finite.
   std::string first_fault(const RunArgs& args);

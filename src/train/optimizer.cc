@@ -98,6 +98,15 @@ void Optimizer::update(const ParameterVector& gradients, int64_t t, double lr,
   });
 }
 
+size_t Optimizer::update_bytes() const {
+  size_t n = 2 * bytes();
+  for (int p = 0; p < parameters_.count(); ++p) {
+    n += 3 * parameters_.master(p).desc.bytes();  // the gradient is read alone
+    if (parameters_.has_bf16(p)) n += parameters_.bf16_copy(p).desc.bytes();
+  }
+  return n;
+}
+
 std::vector<OptimizerTensor> Optimizer::state() const {
   std::vector<OptimizerTensor> out;
   const std::string first = config_.kind == OptimizerKind::adamw ? "m." : "velocity.";

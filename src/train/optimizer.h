@@ -62,6 +62,8 @@ class Optimizer {
   /// The whole state; update() continues from whatever is written there.
   std::vector<OptimizerTensor> state() const;
   size_t bytes() const { return first_.bytes() + second_.bytes(); }
+  /// Memory that one update reads and writes.
+  size_t update_bytes() const;
 
  private:
   struct Piece {

@@ -82,20 +82,30 @@ BatchView Trainer::batch() const {
           mask_documents_ ? first_key_.span<int32_t>() : std::span<int32_t>{}};
 }
 
-StepResult Trainer::step(int64_t step, const TrainBatches& batches) {
+StepResult Trainer::step(int64_t step, const TrainBatches& batches, Observer* observer) {
+  const auto told = [&](std::string_view part, size_t bytes) {
+    if (observer != nullptr) observer->ran(part, static_cast<double>(bytes));
+  };
   RunArgs args = run_args();
   args.loss_scale = 1.f / static_cast<float>(config_.accumulate);
   double loss = 0;
   for (int64_t micro = 0; micro < config_.accumulate; ++micro) {
     batches.fill(step - 1, micro, batch());
-    programs_.train.program.run(args, micro > 0);
+    told("batch", 2 * tokens_.desc().bytes());
+    if (observer == nullptr) {
+      programs_.train.program.run(args, micro > 0);
+    } else {
+      programs_.train.program.run_observed(args, micro > 0, *observer);
+    }
     loss += scalar(programs_.train.program, programs_.train.loss);
   }
   loss /= static_cast<double>(config_.accumulate);
   const double norm = optimizer_->gradient_norm(gradients_);
+  told("gradient norm", gradients_.bytes());
   if (!std::isfinite(loss) || !std::isfinite(norm)) stop_at_fault(step, batches);
   const double lr = rates_.rate(step);
   optimizer_->update(gradients_, step, lr, norm);
+  told("optimizer", optimizer_->update_bytes());
   return {loss, norm, lr};
 }
 

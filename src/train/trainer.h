@@ -47,8 +47,8 @@ class Trainer {
   /// Update number `step` (from 1) on the batches of step - 1. The same step on the same state
   /// gives the same bits for any number of threads. Allocates nothing. Throws Error(runtime) where
   /// the loss or a gradient is not finite, naming the first op that made it so; weights and
-  /// optimiser are then those of the step before.
-  StepResult step(int64_t step, const TrainBatches& batches);
+  /// optimiser are then those of the step before. The observer, if any, is told of every part.
+  StepResult step(int64_t step, const TrainBatches& batches, Observer* observer = nullptr);
 
   /// The mean over all labels of the rows. Throws Error(runtime) where the loss is not finite.
   Score evaluate(const EvalBatches& batches);
