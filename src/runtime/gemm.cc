@@ -14,10 +14,10 @@ namespace {
 
 // The open dimension is cut into as many large pieces as fit, then medium, then small ones; the
 // rest, fewer than a small piece, is padded with zeros in scratch. Measured on Zen 5, 2 cores:
-// 256 rows reach the rate of the whole product, 64 four fifths of it; a sum of 1024 terms is 2%
-// faster than two of 512.
+// 512 rows reach the rate of the whole product, and 256 where rows of C are whole; 64 reach four
+// fifths of it; a sum of 1024 terms is 2% faster than two of 512.
 using Pieces = std::array<int64_t, 4>;
-constexpr Pieces kRowPieces = {256, 64, 16, 16};
+constexpr Pieces kRowPieces = {512, 64, 16, 16}, kWholeRowPieces = {256, 64, 16, 16};
 constexpr Pieces kSumPieces = {1024, 256, 64, 64};
 constexpr int kTail = 3;  // index of the padded piece
 // Widest tile of a closed dimension. Rows of C as wide as the whole matrix let oneDNN take its
@@ -25,10 +25,6 @@ constexpr int kTail = 3;  // index of the padded piece
 // bf16); where n or k is 2048 or more it loses (1024 x 768 x 2048, f32: 350 against 430).
 constexpr int64_t kWhole = 1024, kColumns = 512;
 constexpr int64_t kSumTile = 256;  // tallest tile of C where the open dimension is the summed one
-
-constexpr const Pieces& pieces_of(OpenDim open) {
-  return open == OpenDim::m ? kRowPieces : kSumPieces;
-}
 
 /// While it lives, oneDNN sees one thread: when a primitive is created, which fixes how it splits,
 /// and when one runs, because some implementations ask again.
@@ -175,6 +171,7 @@ struct Gemm::Impl {
   bool widen;  // bf16 operands go through f32
   std::string name;
   Cut columns, heights;  // of n, and of m where k is open
+  Pieces pieces{};       // of the open dimension
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   std::vector<dnnl::stream> streams;  // [threads]
   // [open kind][height kind][column kind][add]
@@ -261,12 +258,13 @@ void Gemm::Impl::plan() {
   tiles = {};
   const bool whole = m_open && spec.n <= kWhole && spec.k <= kWhole;
   columns = Cut(spec.n, whole ? kWhole : kColumns);
+  pieces = !m_open ? kSumPieces : whole ? kWholeRowPieces : kRowPieces;
   // At least two heights: work for two threads, and oneDNN 2.6 is half as fast on one whole dense
   // transposed A (measured: 202 against 416 GFLOP/s).
   heights = m_open ? Cut(1, 1) : Cut(spec.m, std::min(kSumTile, (spec.m + 1) / 2));
   const int64_t most = m_open ? spec.m : spec.k;
   for (int open = 0; open < 4; ++open) {
-    const int64_t size = pieces_of(spec.open)[static_cast<size_t>(open)];
+    const int64_t size = pieces[static_cast<size_t>(open)];
     if (open != kTail && size > most) continue;
     for (int height = 0; height < 2; ++height) {
       for (int column = 0; column < 2; ++column) {
@@ -345,9 +343,9 @@ void Gemm::Impl::run_block(const Tile& tile, const Block& block, const void* a, 
 
 void Gemm::Impl::run_m(const void* a, const void* b, void* c, int64_t rows, bool add,
                        std::byte* scratch) const noexcept {
-  const int64_t tasks = count_pieces(kRowPieces, rows) * columns.count;
+  const int64_t tasks = count_pieces(pieces, rows) * columns.count;
   parallel_for(runtime, tasks, [&](int64_t task, int thread) {
-    const Piece p = piece(kRowPieces, rows, task / columns.count);
+    const Piece p = piece(pieces, rows, task / columns.count);
     const int64_t j = task % columns.count;
     const Tile& tile =
         tiles[static_cast<size_t>(p.kind)][0][static_cast<size_t>(columns.kind(j))][add ? 1 : 0];
@@ -358,11 +356,11 @@ void Gemm::Impl::run_m(const void* a, const void* b, void* c, int64_t rows, bool
 
 void Gemm::Impl::run_k(const void* a, const void* b, void* c, int64_t rows, bool add,
                        std::byte* scratch) const noexcept {
-  const int64_t pieces = count_pieces(kSumPieces, rows);
+  const int64_t count = count_pieces(pieces, rows);
   parallel_for(runtime, heights.count * columns.count, [&](int64_t task, int thread) {
     const int64_t i = task / columns.count, j = task % columns.count;
-    for (int64_t n = 0; n < pieces; ++n) {
-      const Piece p = piece(kSumPieces, rows, n);
+    for (int64_t n = 0; n < count; ++n) {
+      const Piece p = piece(pieces, rows, n);
       const bool sum = add || n > 0;
       const Tile& tile = tiles[static_cast<size_t>(p.kind)][static_cast<size_t>(heights.kind(i))]
                               [static_cast<size_t>(columns.kind(j))][sum ? 1 : 0];
