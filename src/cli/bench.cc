@@ -7,8 +7,11 @@
 
 #include "base/args.h"
 #include "base/error.h"
-#include "cli/table.h"
+#include "cli/bench_compare.h"
+#include "cli/bench_document.h"
+#include "cli/bench_progress.h"
 #include "cli/verb.h"
+#include "cli/version.h"
 #include "io/json.h"
 #include "io/utf8.h"
 
@@ -20,59 +23,42 @@ struct Bench {
   std::vector<BenchResult> (*run)(const BenchContext&);
   bool minutes = false;  ///< runs only where it is named
 };
-constexpr Bench kBenches[] = {{"gemm", bench_gemm},
-                              {"attention", bench_attention},
-                              {"train", bench_train},
-                              {"decode", bench_decode},
-                              {"designs", bench_designs, true}};
-
-nlohmann::json to_json(const BenchResult& r, const Peaks& peaks) {
-  nlohmann::json j{
-      {"name", r.name}, {"seconds", r.seconds}, {"spread", r.spread}, {"runs", r.runs}};
-  if (r.gflops) j["gflops"] = *r.gflops;
-  if (const auto percent = r.percent_of_peak(peaks)) {
-    j["percent_of_peak"] = *percent;
-    if (r.is_training) j["mfu"] = *percent / 100;
-  }
-  if (r.tokens_per_second) j["tokens_per_second"] = *r.tokens_per_second;
-  if (r.ratio) j["ratio"] = *r.ratio;
-  if (!r.note.empty()) j["note"] = r.note;
-  return j;
-}
+constexpr Bench kBenches[] = {{"gemm", bench_gemm},     {"attention", bench_attention},
+                              {"ops", bench_ops},       {"train", bench_train},
+                              {"decode", bench_decode}, {"designs", bench_designs, true}};
 
 class BenchVerb final : public Verb {
  public:
   std::string_view name() const override { return "bench"; }
   std::string_view summary() const override {
-    return "Speed of gemm, attention, train or decode (all unless one is named), beside the peaks; "
-           "designs: training steps beside the transformer's";
+    return "Speed of gemm, attention, ops, train or decode (all unless one is named), beside the "
+           "peaks and the roofline; designs: training steps beside the transformer's";
   }
 
   void declare(Flags& flags) override {
-    flags.text("WHAT", what_, "gemm, attention, train, decode or designs");
+    flags.text("WHAT", what_, "gemm, attention, ops, train, decode or designs");
+    flags.repeated("--only", only_, "only rows with this in their name; may be repeated");
     flags.flag("--all", all_, "train and decode: also resformer, svformer, sla, stick-breaking");
     flags.flag("--long", long_, "train: also one step at T=32768 with recomputation (minutes)");
     flags.flag("--profile", profile_, "train: what each kind of work in a step takes");
     flags.repeated("--design", designs_, "designs: one to compare, may be repeated (all)");
     flags.integer("--time", time_, {16, 1 << 20}, "designs: tokens of a sequence");
     flags.integer("--batch", batch_, {1, 1024}, "designs: sequences of a step");
+    flags.word("--compare", compare_,
+               "a file of --json: show what is slower or faster than there by more than the noise, "
+               "which is 3%, both runs' spreads, and how far apart they measured the peak that "
+               "bounds the row");
+    flags.word("--from", from_, "a file of --json to print or compare; measures nothing");
+    flags.flag("--markdown", markdown_, "tables for a page of documentation");
   }
 
   int run(const Invocation& invocation) override {
     check_what();
-    const Runtime& rt = invocation.runtime;
-    const Peaks before = measure_peaks(rt);
-    const BenchContext context{invocation.console, rt,    all_, long_, designs_, time_, batch_,
-                               profile_,           before};
-    std::vector<BenchResult> results;
-    for (const Bench& bench : kBenches) {
-      if (what_.empty() ? bench.minutes : what_ != bench.name) continue;
-      for (BenchResult& r : bench.run(context)) results.push_back(std::move(r));
-    }
-    const Peaks after = measure_peaks(rt), peaks = larger(before, after);
-    const std::string busy = busy_note(before, after);
-    if (!busy.empty()) invocation.console.note(busy);
-    invocation.console.result(invocation.json ? json(results, peaks, rt) : text(results, peaks));
+    // Before anything is measured: a bad file is known at once.
+    std::optional<BenchDocument> before;
+    if (!compare_.empty()) before = read_bench(compare_);
+    const BenchDocument document = from_.empty() ? measure(invocation) : stored();
+    invocation.console.result(written(invocation, document, before));
     return 0;
   }
 
@@ -87,37 +73,92 @@ class BenchVerb final : public Verb {
          {"weft bench", "a benchmark", io::in_quotes(what_), suggestion(what_, names)});
   }
 
-  static std::string json(const std::vector<BenchResult>& results, const Peaks& peaks,
-                          const Runtime& runtime) {
-    nlohmann::json j{{"results", nlohmann::json::array()}};
-    for (const BenchResult& r : results) j["results"].push_back(to_json(r, peaks));
-    j["machine"] = {{"name", machine_name()},
-                    {"threads", runtime.threads},
-                    {"peak_gflops_f32", peaks.gflops_f32},
-                    {"peak_gflops_bf16", peaks.gflops_bf16},
-                    {"bandwidth_gb_s", peaks.bandwidth_gb_s}};
-    return io::to_json_text(j);
+  bool is_asked(const Bench& bench) const {
+    return what_.empty() ? !bench.minutes : what_ == bench.name;
   }
 
-  static std::string text(const std::vector<BenchResult>& results, const Peaks& peaks) {
-    const auto cell = [](const std::optional<double>& x, const char* format) {
-      return x ? fmt::format(fmt::runtime(format), *x) : std::string();
-    };
-    Table table({"benchmark", "median", "spread", "GFLOP/s", "of peak", "tok/s", "<"});
-    for (const BenchResult& r : results) {
-      table.row({r.name, human_seconds(r.seconds), fmt::format("{:.0f}%", 100 * r.spread),
-                 cell(r.gflops, "{:.0f}"), cell(r.percent_of_peak(peaks), "{:.0f}%"),
-                 cell(r.tokens_per_second, "{:.0f}"), r.note});
+  std::vector<BenchResult> run_all(const BenchContext& context) const {
+    std::vector<BenchResult> results;
+    for (const Bench& bench : kBenches) {
+      if (!is_asked(bench)) continue;
+      for (BenchResult& r : bench.run(context)) {
+        // The kinds of work of a profiled step belong to the row that was asked for.
+        if (!context.profile && !has_part(r.name, only_)) continue;
+        r.bench = bench.name;
+        results.push_back(std::move(r));
+      }
     }
-    return fmt::format(
-        "{}; peaks measured in this run: gemm f32 {:.0f}, bf16 {:.0f} GFLOP/s; memory {:.0f} "
-        "GB/s\n\n{}",
-        machine_name(), peaks.gflops_f32, peaks.gflops_bf16, peaks.bandwidth_gb_s, table.str());
+    return results;
   }
 
-  std::string what_;
-  bool all_ = false, long_ = false, profile_ = false;
-  std::vector<std::string> designs_;
+  BenchContext context(const Invocation& invocation) const {
+    return {.console = invocation.console,
+            .runtime = invocation.runtime,
+            .all = all_,
+            .long_text = long_,
+            .designs = designs_,
+            .time = time_,
+            .batch = batch_,
+            .profile = profile_,
+            .only = only_};
+  }
+
+  /// Rows that will be measured. Throws Error(usage) where there are none.
+  int count_rows(const Invocation& invocation) const {
+    int rows = 0;
+    BenchContext listing = context(invocation);
+    listing.listing = true;
+    listing.begin = [&rows](const std::string&) { ++rows; };
+    run_all(listing);
+    if (rows > 0) return rows;
+    fail(ErrorCode::usage, {"weft bench", "rows with the text of --only in their names", "none",
+                            "run it without --only to see the names"});
+  }
+
+  BenchDocument measure(const Invocation& invocation) const {
+    const Runtime& rt = invocation.runtime;
+    BenchContext measured = context(invocation);
+    const int rows = count_rows(invocation);
+    BenchDocument d{{}, {}, machine_name(), rt.threads, utc_now(), invocation.command, kVersion};
+    const Peaks before = measured.peaks = measure_peaks(rt);
+    {
+      BenchProgress progress(invocation.console, rows);
+      if (invocation.console.stderr_is_terminal()) {
+        measured.begin = [&progress](const std::string& row) { progress.begin(row); };
+      }
+      d.results = run_all(measured);
+    }
+    const Peaks after = measure_peaks(rt);
+    d.peaks = larger(before, after);
+    const std::string busy = busy_note(before, after);
+    if (!busy.empty()) invocation.console.note(busy);
+    return d;
+  }
+
+  BenchDocument stored() const {
+    BenchDocument d = read_bench(from_);
+    std::erase_if(d.results, [&](const BenchResult& r) {
+      return (!what_.empty() && r.bench != what_) || !has_part(r.name, only_);
+    });
+    return d;
+  }
+
+  std::string written(const Invocation& invocation, const BenchDocument& d,
+                      const std::optional<BenchDocument>& before) const {
+    if (invocation.json) {
+      nlohmann::json j = to_json(d);
+      if (before) j["comparison"] = to_json(compare(*before, d), *before);
+      return io::to_json_text(j);
+    }
+    if (before) return comparison_text(compare(*before, d), *before, d);
+    if (markdown_) return bench_markdown(d);
+    const Console& console = invocation.console;
+    return bench_text(d, console.stdout_is_terminal() ? static_cast<size_t>(console.width()) : 0);
+  }
+
+  std::string what_, compare_, from_;
+  bool all_ = false, long_ = false, profile_ = false, markdown_ = false;
+  std::vector<std::string> designs_, only_;
   int64_t time_ = 512, batch_ = 8;
 };
 

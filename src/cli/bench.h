@@ -2,13 +2,16 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/dtype.h"
 #include "cli/console.h"
 #include "ops/kernel.h"
+#include "ops/op.h"
 #include "runtime/runtime.h"
 
 namespace weft::cli {
@@ -33,6 +36,12 @@ Peaks larger(const Peaks& a, const Peaks& b);
 /// "" where they agree within 10%; otherwise a line that says by how much they do not.
 std::string busy_note(const Peaks& before, const Peaks& after);
 
+/// The least time that the peaks allow for a run's work, and which of the two sets it.
+struct Roofline {
+  double seconds = 0;
+  bool memory = false;  ///< otherwise arithmetic
+};
+
 struct BenchResult {
   std::string name;
   double seconds = 0;  ///< median of the runs
@@ -44,9 +53,17 @@ struct BenchResult {
   bool is_training = false;          ///< the share of the peak is the model's utilisation
   std::optional<double> ratio = {};  ///< of the time of what it is compared with
   std::string note = {};
+  Cost work = {};          ///< of one run; what is 0 is not known
+  std::string bench = {};  ///< which one measured it; the frame fills it in
 
   std::optional<double> percent_of_peak(const Peaks& peaks) const;
+  /// None where neither FLOPs nor bytes are known. FLOPs are held against the products of the type
+  /// that the result is held against, f32 where it is held against memory.
+  std::optional<Roofline> roofline(const Peaks& peaks) const;
 };
+
+/// True where the name has one of the parts in it, or there are none.
+bool has_part(const std::string& name, const std::vector<std::string>& parts);
 
 struct BenchContext {
   const Console& console;
@@ -57,6 +74,15 @@ struct BenchContext {
   int64_t time = 512, batch = 8;          ///< at which they are
   bool profile = false;                   ///< train: every kind of work instead of whole steps
   Peaks peaks = {};                       ///< measured before
+  std::vector<std::string> only = {};     ///< parts of names; empty: every row
+  bool listing = false;                   ///< rows are counted and not measured: wanted() is false
+  std::function<void(const std::string& row)> begin = {};  ///< hears of every row that is wanted
+
+  /// To be asked before a row, or several that are measured at once and differ in their endings, is
+  /// set up: true where it should be measured.
+  bool wanted(const std::string& row, std::initializer_list<std::string_view> endings = {""}) const;
+  /// require_ok() of these rows, unless rows are only counted.
+  void check(const std::function<std::vector<KernelRow>()>& rows) const;
 };
 
 struct Timing {
@@ -69,12 +95,17 @@ Timing time_runs(const std::function<void()>& f, double seconds, int least, bool
 BenchResult timed(std::string name, const Timing& timing);
 /// And with the rate of so many FLOPs a run, held against the products of a type.
 BenchResult timed(std::string name, const Timing& timing, double flops, DType type);
+/// The same, with the bytes that it moves.
+BenchResult timed(std::string name, const Timing& timing, const Cost& work, DType type);
+/// And with the rate of so many bytes a run, held against memory.
+BenchResult timed_memory(std::string name, const Timing& timing, const Cost& work);
 
 /// Throws Error(runtime) unless every kernel that this machine runs agrees with its reference.
 void require_ok(const std::vector<KernelRow>& rows);
 
 std::vector<BenchResult> bench_gemm(const BenchContext& context);
 std::vector<BenchResult> bench_attention(const BenchContext& context);
+std::vector<BenchResult> bench_ops(const BenchContext& context);
 std::vector<BenchResult> bench_train(const BenchContext& context);
 std::vector<BenchResult> bench_designs(const BenchContext& context);
 std::vector<BenchResult> bench_decode(const BenchContext& context);

@@ -91,6 +91,9 @@ double share_visited(const Setting& s, const SingleOp& op, const BenchContext& c
 }
 
 void bench_case(const BenchContext& context, const Setting& s, std::vector<BenchResult>& results) {
+  const std::string name = fmt::format("attention {} {} T={} {}", s.mechanism.name, name_of(s.type),
+                                       s.time, s.regime.name);
+  if (!context.wanted(name, {" forward", " backward"})) return;
   const RunArgs run = s.run();
   SingleOp op = make(s, {}, context.runtime);
   fill(op, s.regime);
@@ -98,8 +101,6 @@ void bench_case(const BenchContext& context, const Setting& s, std::vector<Bench
   const Timing backward = time_runs([&] { op.backward(run); }, 0.3, 3);
   // Rates count the work that is done, so that an early exit does not pass for speed.
   const double share = share_visited(s, op, context);
-  const std::string name = fmt::format("attention {} {} T={} {}", s.mechanism.name, name_of(s.type),
-                                       s.time, s.regime.name);
   results.push_back(timed(name + " forward", forward, share * op.plan().forward.flops, s.type));
   results.push_back(timed(name + " backward", backward, share * op.plan().backward.flops, s.type));
   if (share < 1) {
@@ -110,7 +111,7 @@ void bench_case(const BenchContext& context, const Setting& s, std::vector<Bench
 }  // namespace
 
 std::vector<BenchResult> bench_attention(const BenchContext& context) {
-  require_ok(check_attention(context.runtime));
+  context.check([&] { return check_attention(context.runtime); });
   std::vector<BenchResult> results;
   const MechanismRegistry registry;
   for (const DType type : {DType::f32, DType::bf16}) {

@@ -54,14 +54,18 @@ void check_decoding(const Model& model, const Runtime& runtime) {
 
 void bench_model(const BenchContext& context, const std::string& design, DType type,
                  std::vector<BenchResult>& results) {
+  const std::string name = fmt::format("{} {} dim 384 x 6", design, name_of(type));
+  const std::string prefill_row = fmt::format("prefill {} T={}", name, kPrompt);
+  const std::string decode_row = fmt::format("decode {} after {}", name, kPrompt);
+  const bool prefills = context.wanted(prefill_row), decodes = context.wanted(decode_row);
+  if (!prefills && !decodes) return;
   const WeightCopies copies = type == DType::bf16 ? WeightCopies::bf16 : WeightCopies::master;
   const Model model = make_model(design_config(design), 1, DType::f32, copies);
   check_decoding(model, context.runtime);
   Session session(model, {.context = 4 * kPrompt, .runtime = context.runtime});
   const std::vector<int32_t> prompt = random_tokens(kPrompt, model.config.vocab);
-  const std::string name = fmt::format("{} {} dim 384 x 6", design, name_of(type));
   const Timing prefill = time_runs([&] { session.truncate(0), session.feed(prompt); }, 0.5, 3);
-  results.push_back(timed(fmt::format("prefill {} T={}", name, kPrompt), prefill));
+  results.push_back(timed(prefill_row, prefill));
   results.back().tokens_per_second = static_cast<double>(kPrompt) / prefill.median;
   const int32_t token = 1;
   const Timing decode = time_runs(
@@ -72,10 +76,8 @@ void bench_model(const BenchContext& context, const std::string& design, DType t
       1, 64);
   // Every weight is read once a token; what the cache adds is little beside it at this length.
   const double bytes = static_cast<double>(model.parameters.bytes());
-  BenchResult r = timed(fmt::format("decode {} after {}", name, kPrompt), decode);
+  BenchResult r = timed_memory(decode_row, decode, {0, bytes});
   r.tokens_per_second = 1 / decode.median;
-  r.bound = Bound::bandwidth;
-  r.rate = bytes / decode.median * 1e-9;
   r.note =
       "of the memory bandwidth; cache " + human_bytes(static_cast<double>(session.cache_bytes()));
   results.push_back(std::move(r));

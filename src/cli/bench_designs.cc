@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "cli/bench.h"
 #include "cli/bench_training.h"
@@ -62,12 +63,16 @@ std::vector<BenchResult> bench_designs(const BenchContext& context) {
   for (const std::string& name : names) find_design(name);
   std::vector<BenchResult> results;
   for (const DType type : {DType::f32, DType::bf16}) {
-    TrainingCase c{.design = kPlain, .type = type, .time = context.time, .batch = context.batch};
-    BenchTraining plain(c, context.runtime);
+    const TrainingCase c{
+        .design = kPlain, .type = type, .time = context.time, .batch = context.batch};
+    std::optional<BenchTraining> plain;
     for (const std::string& name : names) {
       if (name == kPlain) continue;
-      c.design = name;
-      results.push_back(compare(context, c, plain));
+      TrainingCase other = c;
+      other.design = name;
+      if (!context.wanted("train " + other.name())) continue;
+      if (!plain) plain.emplace(c, context.runtime);
+      results.push_back(compare(context, other, *plain));
     }
   }
   return results;

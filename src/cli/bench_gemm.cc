@@ -30,11 +30,13 @@ Tensor random_tensor(DType type, const Shape& shape, const char* name) {
 
 std::vector<BenchResult> bench_gemm(const BenchContext& context) {
   for (const OpInfo& op : op_registry()) {
-    if (op.name == "linear") require_ok(op.check(context.runtime));
+    if (op.name == "linear") context.check([&] { return op.check(context.runtime); });
   }
   std::vector<BenchResult> results;
   for (const DType type : {DType::f32, DType::bf16}) {
     for (const Product& p : kProducts) {
+      const std::string name = fmt::format("gemm {} {}x{}x{}", name_of(type), p.m, p.n, p.k);
+      if (!context.wanted(name)) continue;
       const GemmSpec spec{.m = p.m, .n = p.n, .k = p.k, .in = type};
       const Gemm gemm(spec, context.runtime);
       const Tensor a = random_tensor(type, {p.m, p.k}, "a"),
@@ -43,8 +45,9 @@ std::vector<BenchResult> bench_gemm(const BenchContext& context) {
       const Buffer scratch(gemm.scratch_bytes());
       const Timing timing = time_runs(
           [&] { gemm.run(a.data(), b.data(), c.data(), p.m, false, scratch.data()); }, 0.3, 5);
-      results.push_back(timed(fmt::format("gemm {} {}x{}x{}", name_of(type), p.m, p.n, p.k), timing,
-                              spec.flops(), type));
+      const auto moved =
+          static_cast<double>(a.desc().bytes() + b.desc().bytes() + c.desc().bytes());
+      results.push_back(timed(name, timing, {spec.flops(), moved}, type));
       results.back().note = gemm.implementation();
     }
   }

@@ -33,10 +33,42 @@ BenchResult timed(std::string name, const Timing& timing) {
 }
 
 BenchResult timed(std::string name, const Timing& timing, double flops, DType type) {
+  return timed(std::move(name), timing, {flops, 0}, type);
+}
+
+BenchResult timed(std::string name, const Timing& timing, const Cost& work, DType type) {
   BenchResult r = timed(std::move(name), timing);
-  r.gflops = r.rate = flops / timing.median * 1e-9;
+  r.work = work;
+  r.gflops = r.rate = work.flops / timing.median * 1e-9;
   r.bound = gemm_bound(type);
   return r;
+}
+
+BenchResult timed_memory(std::string name, const Timing& timing, const Cost& work) {
+  BenchResult r = timed(std::move(name), timing);
+  r.work = work;
+  r.rate = work.bytes / timing.median * 1e-9;
+  r.bound = Bound::bandwidth;
+  return r;
+}
+
+bool has_part(const std::string& name, const std::vector<std::string>& parts) {
+  return parts.empty() || std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
+           return name.find(part) != std::string::npos;
+         });
+}
+
+bool BenchContext::wanted(const std::string& row,
+                          std::initializer_list<std::string_view> endings) const {
+  const bool any = std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) {
+    return has_part(row + std::string(ending), only);
+  });
+  if (any && begin) begin(row);
+  return any && !listing;
+}
+
+void BenchContext::check(const std::function<std::vector<KernelRow>()>& rows) const {
+  if (!listing) require_ok(rows());
 }
 
 void require_ok(const std::vector<KernelRow>& rows) {

@@ -8,8 +8,9 @@ namespace weft::cli {
 namespace {
 
 /// Measures for `seconds`, at least `least` steps.
-BenchResult bench_case(const BenchContext& context, const TrainingCase& c, double seconds,
-                       int least) {
+void bench_case(const BenchContext& context, const TrainingCase& c, double seconds, int least,
+                std::vector<BenchResult>& results) {
+  if (!context.wanted("train " + c.name())) return;
   restart_resident_peak();
   const double before = resident_memory().now;
   BenchTraining training(c, context.runtime);
@@ -20,7 +21,7 @@ BenchResult bench_case(const BenchContext& context, const TrainingCase& c, doubl
   r.is_training = true;
   r.note = fmt::format("{} planned, {} taken", human_bytes(training.planned_bytes()),
                        human_bytes(resident_memory().peak - before));
-  return r;
+  results.push_back(std::move(r));
 }
 
 }  // namespace
@@ -45,15 +46,16 @@ std::vector<BenchResult> bench_train(const BenchContext& context) {
   std::vector<BenchResult> results;
   for (const TrainingCase& c : cases) {
     if (context.profile) {
+      if (!context.wanted("train " + c.name())) continue;
       for (BenchResult& r : bench_profile(context, c)) results.push_back(std::move(r));
     } else {
-      results.push_back(bench_case(context, c, 8, 2));
+      bench_case(context, c, 8, 2, results);
     }
   }
   if (context.long_text) {
     for (const DType type : {DType::f32, DType::bf16}) {
       const TrainingCase c{.type = type, .time = 32768, .batch = 1, .recompute = true};
-      results.push_back(bench_case(context, c, 0, 1));
+      bench_case(context, c, 0, 1, results);
     }
   }
   return results;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cli/bench_progress.h"
+
 namespace weft::cli {
 namespace {
 
@@ -44,6 +46,13 @@ TEST(RedrawClock, TenTimesASecond) {
   int drawn = 0;
   for (int ms = 0; ms < 1000; ms += 5) drawn += clock.due(t + std::chrono::milliseconds(ms));
   EXPECT_EQ(drawn, 10);
+}
+
+TEST(BenchProgress, EstimatesFromTheRowsThatAreDone) {
+  EXPECT_EQ(bench_progress_line(1, 5, "gemm a", 0, 79), "bench 1/5  gemm a");
+  EXPECT_EQ(bench_progress_line(3, 5, "gemm a", 20, 79), "bench 3/5  30 s left  gemm a");
+  EXPECT_EQ(bench_progress_line(3, 5, "gemm a", 20, 25), "bench 3/5  30 s left");
+  EXPECT_EQ(bench_progress_line(3, 5, "gemm a", 20, 5), "bench");
 }
 
 }  // namespace

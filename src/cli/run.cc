@@ -57,6 +57,18 @@ std::vector<Entry> declare(CLI::App& root, CommonFlags& common) {
   return entries;
 }
 
+/// The command line in one line, for records: what a shell would split is in single quotes.
+std::string spelled(int argc, const char* const* argv) {
+  std::string line = "weft";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = io::without_controls(io::to_utf8(argv[i]));
+    const bool plain =
+        !word.empty() && word.find_first_of(" \"\\$`&|;<>()*?[]#~'") == std::string::npos;
+    line += plain ? " " + word : " '" + word + "'";
+  }
+  return line;
+}
+
 [[noreturn]] void refuse_verb(const CLI::App& root, const std::vector<Entry>& entries) {
   std::vector<std::string> names;
   for (const Entry& e : entries) names.emplace_back(e.verb->name());
@@ -91,7 +103,7 @@ int dispatch(int argc, const char* const* argv, const Console& console) {
     if (!e.app->parsed()) continue;
     e.flags->check();
     const Runtime runtime{.threads = static_cast<int>(common.threads), .isa = chosen_isa()};
-    return e.verb->run({console, runtime, common.json});
+    return e.verb->run({console, runtime, common.json, spelled(argc, argv)});
   }
   refuse_verb(root, entries);
 }

@@ -15,14 +15,29 @@ std::vector<void*> pointers(const std::vector<Tensor>& tensors) {
 
 SingleOp::SingleOp(std::unique_ptr<Op> op, std::span<const TensorDesc> inputs,
                    const PlanContext& context)
-    : op_(std::move(op)), runtime_(context.runtime), plan_(op_->plan(inputs, context)) {
-  for (const TensorDesc& d : inputs) in_.emplace_back(d);
-  for (const TensorDesc& d : plan_.outputs) out_.emplace_back(d);
-  for (const TensorDesc& d : plan_.saved) saved_.emplace_back(d);
+    : own_(std::move(op)),
+      op_(own_.get()),
+      runtime_(context.runtime),
+      plan_(own_->plan(inputs, context)) {
   if (context.training) {
     for (const TensorDesc& d : inputs) d_in_.emplace_back(d);
     for (const TensorDesc& d : plan_.outputs) d_out_.emplace_back(d);
   }
+  allocate(inputs);
+}
+
+SingleOp::SingleOp(const Op& planned, const OpPlan& plan, std::span<const TensorDesc> inputs,
+                   std::span<const std::optional<TensorDesc>> gradients, const Runtime& runtime)
+    : op_(&planned), runtime_(runtime), plan_(plan) {
+  for (const std::optional<TensorDesc>& d : gradients) d_in_.push_back(d ? Tensor(*d) : Tensor());
+  for (const TensorDesc& d : plan_.outputs) d_out_.emplace_back(d);
+  allocate(inputs);
+}
+
+void SingleOp::allocate(std::span<const TensorDesc> inputs) {
+  for (const TensorDesc& d : inputs) in_.emplace_back(d);
+  for (const TensorDesc& d : plan_.outputs) out_.emplace_back(d);
+  for (const TensorDesc& d : plan_.saved) saved_.emplace_back(d);
   in_at_ = pointers(in_), out_at_ = pointers(out_), saved_at_ = pointers(saved_);
   d_in_at_ = pointers(d_in_), d_out_at_ = pointers(d_out_);
   add_.assign(in_.size(), 0);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,6 +18,11 @@ class SingleOp {
   /// types of the inputs, where context.training.
   SingleOp(std::unique_ptr<Op> op, std::span<const TensorDesc> inputs, const PlanContext& context);
 
+  /// An op that a program has planned for training. `gradients`: what its backward writes, in the
+  /// order of the inputs; none of an input that nobody wants one of.
+  SingleOp(const Op& planned, const OpPlan& plan, std::span<const TensorDesc> inputs,
+           std::span<const std::optional<TensorDesc>> gradients, const Runtime& runtime);
+
   const OpPlan& plan() const { return plan_; }
   Tensor& in(size_t i) { return in_[i]; }
   Tensor& out(size_t i) { return out_[i]; }
@@ -29,7 +35,10 @@ class SingleOp {
   void backward(const RunArgs& run) noexcept;
 
  private:
-  std::unique_ptr<Op> op_;
+  void allocate(std::span<const TensorDesc> inputs);
+
+  std::unique_ptr<Op> own_;  ///< null where somebody else has it
+  const Op* op_;
   Runtime runtime_;
   OpPlan plan_;
   std::vector<Tensor> in_, out_, saved_, d_in_, d_out_;

@@ -35,11 +35,28 @@ void Table::row(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::str() const {
+void Table::drop(size_t column) {
+  const auto at = static_cast<std::ptrdiff_t>(column);
+  left_.erase(left_.begin() + at);
+  for (auto& row : rows_) row.erase(row.begin() + at);
+}
+
+std::vector<size_t> Table::widths() const {
   std::vector<size_t> widths(left_.size(), 0);
   for (const auto& row : rows_) {
     for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], width_of(row[c]));
   }
+  return widths;
+}
+
+size_t Table::width() const {
+  size_t sum = 0;
+  for (const size_t w : widths()) sum += w + 2;
+  return sum < 2 ? 0 : sum - 2;
+}
+
+std::string Table::str() const {
+  const std::vector<size_t> widths = this->widths();
   std::string out;
   for (const auto& row : rows_) {
     std::string line;

@@ -1,6 +1,7 @@
 // Tables and numbers for people.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,9 +14,16 @@ class Table {
  public:
   explicit Table(std::vector<std::string> header);
   void row(std::vector<std::string> cells);
+  size_t columns() const { return left_.size(); }
+  /// Takes a column out.
+  void drop(size_t column);
+  /// Of the widest line.
+  size_t width() const;
   std::string str() const;
 
  private:
+  std::vector<size_t> widths() const;  ///< of the columns
+
   std::vector<std::vector<std::string>> rows_;
   std::vector<bool> left_;
 };

@@ -21,6 +21,15 @@ TEST(Table, CountsCharactersNotBytes) {
   EXPECT_EQ(table.str(), "a  b\né  1\n");
 }
 
+TEST(Table, ColumnsCanBeTakenOut) {
+  Table table({"a", "middle", "<c"});
+  table.row({"1", "2", "é"});
+  EXPECT_EQ(table.width(), 12u);
+  table.drop(1);
+  EXPECT_EQ(table.width(), 4u);
+  EXPECT_EQ(table.str(), "a  c\n1  é\n");
+}
+
 TEST(Human, Counts) {
   EXPECT_EQ(human_count(0), "0");
   EXPECT_EQ(human_count(999), "999");

@@ -17,6 +17,7 @@ struct Invocation {
   const Console& console;
   Runtime runtime;
   bool json = false;
+  std::string command = {};  ///< as it was given: "weft bench gemm --json"
 };
 
 class Verb {
