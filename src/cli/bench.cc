@@ -9,9 +9,11 @@
 #include "base/error.h"
 #include "cli/bench_compare.h"
 #include "cli/bench_document.h"
+#include "cli/bench_plots.h"
 #include "cli/bench_progress.h"
 #include "cli/verb.h"
 #include "cli/version.h"
+#include "io/atomic.h"
 #include "io/json.h"
 #include "io/utf8.h"
 
@@ -23,20 +25,26 @@ struct Bench {
   std::vector<BenchResult> (*run)(const BenchContext&);
   bool minutes = false;  ///< runs only where it is named
 };
-constexpr Bench kBenches[] = {{"gemm", bench_gemm},     {"attention", bench_attention},
-                              {"ops", bench_ops},       {"train", bench_train},
-                              {"decode", bench_decode}, {"designs", bench_designs, true}};
+constexpr Bench kBenches[] = {{"gemm", bench_gemm},
+                              {"attention", bench_attention},
+                              {"ops", bench_ops},
+                              {"train", bench_train},
+                              {"decode", bench_decode},
+                              {"designs", bench_designs, true},
+                              {"scaling", bench_scaling, true}};
 
 class BenchVerb final : public Verb {
  public:
   std::string_view name() const override { return "bench"; }
   std::string_view summary() const override {
     return "Speed of gemm, attention, ops, train or decode (all unless one is named), beside the "
-           "peaks and the roofline; designs: training steps beside the transformer's";
+           "peaks and the roofline; designs: training steps beside the transformer's; scaling: "
+           "what "
+           "growing a model costs";
   }
 
   void declare(Flags& flags) override {
-    flags.text("WHAT", what_, "gemm, attention, ops, train, decode or designs");
+    flags.text("WHAT", what_, "gemm, attention, ops, train, decode, designs or scaling");
     flags.repeated("--only", only_, "only rows with this in their name; may be repeated");
     flags.flag("--all", all_, "train and decode: also resformer, svformer, sla, stick-breaking");
     flags.flag("--long", long_, "train: also one step at T=32768 with recomputation (minutes)");
@@ -49,15 +57,18 @@ class BenchVerb final : public Verb {
                "which is 3%, both runs' spreads, and how far apart they measured the peak that "
                "bounds the row");
     flags.word("--from", from_, "a file of --json to print or compare; measures nothing");
+    flags.word("--out", out_, "scaling: a folder for scaling.json and the plots");
     flags.flag("--markdown", markdown_, "tables for a page of documentation");
   }
 
   int run(const Invocation& invocation) override {
     check_what();
+    if (!out_.empty()) check_out();
     // Before anything is measured: a bad file is known at once.
     std::optional<BenchDocument> before;
     if (!compare_.empty()) before = read_bench(compare_);
     const BenchDocument document = from_.empty() ? measure(invocation) : stored();
+    if (!out_.empty()) draw(document);
     invocation.console.result(written(invocation, document, before));
     return 0;
   }
@@ -71,6 +82,15 @@ class BenchVerb final : public Verb {
     }
     fail(ErrorCode::usage,
          {"weft bench", "a benchmark", io::in_quotes(what_), suggestion(what_, names)});
+  }
+
+  /// Minutes must not be lost to a folder that cannot be made.
+  void check_out() const {
+    if (what_ != "scaling") fail(ErrorCode::usage, {"--out", "bench scaling", "bench " + what_});
+    std::error_code error;
+    std::filesystem::create_directories(out_, error);
+    if (std::filesystem::is_directory(out_, error)) return;
+    fail(ErrorCode::usage, {"--out", "a folder", io::in_quotes(out_), "choose another name"});
   }
 
   bool is_asked(const Bench& bench) const {
@@ -143,6 +163,12 @@ class BenchVerb final : public Verb {
     return d;
   }
 
+  /// The document and its figures.
+  void draw(const BenchDocument& d) const {
+    io::write_atomic(io::Path(out_) / "scaling.json", io::to_json_text(to_json(d)));
+    write_plots(d.results, out_);
+  }
+
   std::string written(const Invocation& invocation, const BenchDocument& d,
                       const std::optional<BenchDocument>& before) const {
     if (invocation.json) {
@@ -156,7 +182,7 @@ class BenchVerb final : public Verb {
     return bench_text(d, console.stdout_is_terminal() ? static_cast<size_t>(console.width()) : 0);
   }
 
-  std::string what_, compare_, from_;
+  std::string what_, compare_, from_, out_;
   bool all_ = false, long_ = false, profile_ = false, markdown_ = false;
   std::vector<std::string> designs_, only_;
   int64_t time_ = 512, batch_ = 8;

@@ -42,6 +42,12 @@ struct Roofline {
   bool memory = false;  ///< otherwise arithmetic
 };
 
+/// Where a row stands in a figure of scaling.
+struct Plotted {
+  std::string figure, line;
+  double x = 0, y = 0;
+};
+
 struct BenchResult {
   std::string name;
   double seconds = 0;  ///< median of the runs
@@ -55,6 +61,7 @@ struct BenchResult {
   std::string note = {};
   Cost work = {};          ///< of one run; what is 0 is not known
   std::string bench = {};  ///< which one measured it; the frame fills it in
+  std::optional<Plotted> plotted = {};
 
   std::optional<double> percent_of_peak(const Peaks& peaks) const;
   /// None where neither FLOPs nor bytes are known. FLOPs are held against the products of the type
@@ -108,6 +115,7 @@ std::vector<BenchResult> bench_attention(const BenchContext& context);
 std::vector<BenchResult> bench_ops(const BenchContext& context);
 std::vector<BenchResult> bench_train(const BenchContext& context);
 std::vector<BenchResult> bench_designs(const BenchContext& context);
+std::vector<BenchResult> bench_scaling(const BenchContext& context);
 std::vector<BenchResult> bench_decode(const BenchContext& context);
 
 }  // namespace weft::cli

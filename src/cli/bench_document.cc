@@ -43,6 +43,10 @@ json row(const BenchResult& r, const Peaks& peaks) {
   if (r.tokens_per_second) j["tokens_per_second"] = *r.tokens_per_second;
   if (r.ratio) j["ratio"] = *r.ratio;
   if (!r.note.empty()) j["note"] = r.note;
+  if (r.plotted) {
+    const Plotted& p = *r.plotted;
+    j["plot"] = {{"figure", p.figure}, {"line", p.line}, {"x", p.x}, {"y", p.y}};
+  }
   return j;
 }
 
@@ -91,6 +95,10 @@ class Reader {
     const std::string peak = text(j, "peak");
     for (const Spelled& b : kBounds) {
       if (peak == b.word) r.bound = b.bound;
+    }
+    if (const auto plot = j.find("plot"); plot != j.end() && plot->is_object()) {
+      r.plotted = {text(*plot, "figure"), text(*plot, "line"), positive(*plot, "x", r.name),
+                   positive(*plot, "y", r.name)};
     }
     r.rate = r.bound == Bound::bandwidth ? number(j, "gb_s").value_or(0) : r.gflops.value_or(0);
     return r;

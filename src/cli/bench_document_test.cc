@@ -30,6 +30,7 @@ BenchDocument sample() {
   train.is_training = true;
   train.tokens_per_second = 8192;
   train.ratio = 1.02;
+  train.plotted = {"width", "bf16", 384, 12.5};
   d.results.push_back(train);
   return d;
 }

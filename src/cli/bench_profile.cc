@@ -32,9 +32,9 @@ BenchResult result_of(const ProfileRow& row, DType type, double step, const Peak
   const double work = by_products > by_memory ? row.cost.flops : row.cost.bytes;
   r.rate = work * 1e-9 / timing.median;
   if (row.cost.flops > 0) r.gflops = row.cost.flops * 1e-9 / timing.median;
-  r.note = fmt::format("{:4.1f}% of the step, {}x; {:.1f} GB/s; roofline {:.2f} ms",
-                       100 * timing.median / step, row.calls, row.cost.bytes * 1e-9 / timing.median,
-                       1e3 * std::max(by_products, by_memory));
+  r.work = row.cost;
+  r.note = fmt::format("{:4.1f}% of the step, {}x; {:.1f} GB/s", 100 * timing.median / step,
+                       row.calls, row.cost.bytes * 1e-9 / timing.median);
   return r;
 }
 

@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""Weft and PyTorch on the same work, in turn in one run: medians, ratios, peak resident memory.
+
+    bench/peers/compare.py [--weft build/release/weft] [--python python3] [--rounds 5]
+                           [--only TEXT] [--threads N] [--json]
+
+Every round measures Weft (`weft bench`, its checks included) and then each PyTorch variant, which
+was set up and compiled before; ratios are medians over the rounds. Nothing is installed: where
+--python has no PyTorch, it says so and exits 0.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+SMALL = {"dim": 384, "layers": 6, "heads": 6, "ffn": 1024, "vocab": 256}
+LARGE = {"dim": 768, "layers": 12, "heads": 12, "ffn": 2048, "vocab": 50304}
+
+
+def train_case(size, time, batch, dtype):
+    sizes = dict(size, time=time, batch=batch)
+    return {
+        "name": f"train {dtype} dim {size['dim']} x {size['layers']}, T={time} B={batch}",
+        "script": "train_step.py", "sizes": sizes, "dtype": dtype,
+        "peers": ["f32"] if dtype == "f32" else ["autocast", "bf16"],
+        "weft": ["train", "--all", "--only",
+                 f"train transformer {dtype} dim {size['dim']} x {size['layers']}, T={time} B={batch}"],
+        "tokens": time * batch, "train": True,
+    }
+
+
+def cases():
+    for dtype in ("f32", "bf16"):
+        yield train_case(SMALL, 512, 8, dtype)
+    for dtype in ("f32", "bf16"):
+        yield train_case(LARGE, 1024, 1, dtype)
+    for dtype in ("f32", "bf16"):
+        sizes = {"time": 2048, "heads": 8, "head-dim": 64, "batch": 1}
+        yield {
+            "name": f"attention {dtype} T=2048 D=64 H=8 B=1", "script": "attention.py",
+            "sizes": sizes, "dtype": dtype, "peers": [dtype],
+            "weft": ["attention", "--only", f"attention softmax {dtype} T=2048"],
+            # Causal, counted once: two products forward, five backward.
+            "flops": {"forward": 2 * 2048**2 * 64 * 8, "backward": 5 * 2048**2 * 64 * 8},
+        }
+    for dtype in ("f32", "bf16"):
+        yield {
+            "name": f"decode {dtype} dim 768 x 12, one sequence", "script": "decode.py",
+            "sizes": LARGE, "dtype": dtype, "peers": [dtype],
+            "weft": ["decode", "--only", f"decode transformer {dtype} dim 768"], "tokens": 1,
+        }
+
+
+class Peer:
+    """One PyTorch variant: a process that waits between its rounds."""
+
+    def __init__(self, options, case, precision, compiled):
+        self.name = f"PyTorch {precision}{', compiled' if compiled else ''}"
+        self.rounds, self.peak = [], 0
+        words = [options.python, str(HERE / case["script"]), "--precision", precision,
+                 "--threads", str(options.threads), "--seconds", str(options.seconds)]
+        for key, value in case["sizes"].items():
+            words += ["--" + key, str(value)]
+        if compiled:
+            words.append("--compile")
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True)
+        self.problem = self.answer().get("error")
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else {"error": "it ended without a word"}
+
+    def round(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        answer = self.answer()
+        if "error" in answer:
+            self.problem = answer["error"]
+            return
+        self.peak = max(self.peak, answer["peak_bytes"])
+        self.rounds.append({name: step["seconds"] for name, step in answer["steps"].items()})
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Weft:
+    """`weft bench`, started anew each round."""
+
+    def __init__(self, options, case):
+        self.name, self.case, self.problem = "Weft", case, None
+        self.rounds, self.peak = [], 0
+        self.command = [options.weft, "bench", *case["weft"], "--json"]
+        if options.threads:
+            self.command += ["--threads", str(options.threads)]
+
+    def round(self):
+        done = subprocess.run(self.command, capture_output=True, text=True)
+        if done.returncode != 0:
+            self.problem = done.stderr.strip().splitlines()[-1]
+            return
+        self.rounds.append(self.steps(json.loads(done.stdout)["results"]))
+
+    def steps(self, rows):
+        """Of several rows the first counts; attention of another size is scaled by its FLOPs."""
+        if "flops" not in self.case:
+            name = "step" if self.case.get("train") else "token"
+            return {name: rows[0]["seconds"]}
+        def part(ending):
+            row = next(r for r in rows if r["name"].endswith(" " + ending))
+            return row["seconds"] * self.case["flops"][ending] / row["flops"]
+        forward = part("forward")
+        return {"forward": forward, "forward + backward": forward + part("backward")}
+
+    def close(self):
+        pass
+
+
+def weft_train_memory(options, case):
+    """Peak resident bytes of two steps of `weft train`, as the system counts them."""
+    size = case["sizes"]
+    with tempfile.TemporaryDirectory() as folder:
+        text = pathlib.Path(folder, "text")
+        text.write_bytes(os.urandom(1 << 20))
+        settings = {"data.train": json.dumps(str(text)), "train.steps": 2, "train.batch": size["batch"],
+                    "train.precision": json.dumps(case["dtype"]), "model.context": size["time"],
+                    "train.checkpoint_every": 0}
+        for key in ("dim", "layers", "heads", "ffn", "vocab"):
+            settings["model." + key] = size[key]
+        words = [options.weft, "train", "transformer", "--out", str(pathlib.Path(folder, "run"))]
+        for key, value in settings.items():
+            words += ["--set", f"{key}={value}"]
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+        return usage.ru_maxrss * 1024 if status == 0 else 0
+
+
+def contestants(options, case):
+    yield Weft(options, case)
+    for precision in case["peers"]:
+        for compiled in (False, True):
+            yield Peer(options, case, precision, compiled)
+
+
+def run_case(options, case):
+    """Rows: contestant, step, median seconds, its time over Weft's, peak bytes or the problem."""
+    everyone = list(contestants(options, case))
+    weft = everyone[0]
+    try:
+        for _ in range(options.rounds):
+            for one in everyone:
+                if one.problem is None:
+                    one.round()
+            if weft.problem is not None:
+                break
+    finally:
+        for one in everyone:
+            one.close()
+    if case.get("train") and weft.problem is None:
+        weft.peak = weft_train_memory(options, case)
+    rows = []
+    for one in everyone:
+        if one.problem is not None or not one.rounds:
+            rows.append({"case": case["name"], "who": one.name, "problem": one.problem or "not run"})
+            continue
+        for step in one.rounds[0]:
+            mine = [r[step] for r in one.rounds]
+            row = {"case": case["name"], "who": one.name, "step": step,
+                   "seconds": statistics.median(mine), "rounds": mine, "peak_bytes": one.peak}
+            if weft.rounds:
+                row["ratio"] = statistics.median(
+                    r[step] / w[step] for r, w in zip(one.rounds, weft.rounds))
+            if "tokens" in case:
+                row["tokens_per_second"] = case["tokens"] / row["seconds"]
+            rows.append(row)
+    return rows
+
+
+def table(rows):
+    lines = []
+    for row in rows:
+        if not lines or row["case"] != lines[-1][0]:
+            lines.append((row["case"], row["case"]))
+        if "problem" in row:
+            text = f"  {row['who']:<26} not measured: {row['problem']}"
+        else:
+            rate = f"{row['tokens_per_second']:8.0f} tok/s" if "tokens_per_second" in row else ""
+            memory = f"{row['peak_bytes'] / 2**20:7.0f} MiB" if row["peak_bytes"] else ""
+            ratio = f"{row['ratio']:5.2f}" if "ratio" in row else ""
+            text = (f"  {row['who']:<26} {row['step']:<18} {row['seconds'] * 1e3:9.2f} ms {ratio} "
+                    f"{rate} {memory}").rstrip()
+        lines.append((row["case"], text))
+    head = "times of one step, over Weft's (above 1: Weft is faster), peak resident memory\n"
+    return head + "\n".join(text for _, text in lines)
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("--weft", default=str(HERE.parent.parent / "build/release/weft"))
+    p.add_argument("--python", default="python3", help="one that has PyTorch")
+    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--seconds", type=float, default=2, help="of PyTorch in a round")
+    p.add_argument("--only", default="", help="cases with this in their name")
+    p.add_argument("--threads", type=int, default=0, help="all cores")
+    p.add_argument("--json", action="store_true")
+    return p.parse_args()
+
+
+def main():
+    options = arguments()
+    try:
+        probe = subprocess.run([options.python, "-c", "import torch; print(torch.__version__)"],
+                               capture_output=True, text=True)
+        version = probe.stdout.strip() if probe.returncode == 0 else ""
+    except OSError:
+        version = ""
+    if not version:
+        print(f"{options.python} has no PyTorch: nothing to compare with (--python names another)")
+        return 0
+    rows = []
+    for case in cases():
+        if options.only in case["name"]:
+            print(case["name"], file=sys.stderr)
+            rows += run_case(options, case)
+    if options.json:
+        print(json.dumps({"torch": version, "rounds": options.rounds, "results": rows}, indent=2))
+    else:
+        print(f"PyTorch {version}, {options.rounds} rounds; " + table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
