@@ -2,7 +2,7 @@
 """Weft and PyTorch on the same work, in turn in one run: medians, ratios, peak resident memory.
 
     bench/peers/compare.py [--weft build/release/weft] [--python python3] [--rounds 5]
-                           [--only TEXT] [--threads N] [--json]
+                           [--only TEXT] [--threads N] [--json | --markdown]
 
 Every round measures Weft (`weft bench`, its checks included) and then each PyTorch variant, which
 was set up and compiled before; ratios are medians over the rounds. Nothing is installed: where
@@ -203,6 +203,21 @@ def table(rows):
     return head + "\n".join(text for _, text in lines)
 
 
+def markdown(rows):
+    lines = ["| work | who | step | time | over Weft's | tokens/s | peak memory |",
+             "|---|---|---|---:|---:|---:|---:|"]
+    for row in rows:
+        if "problem" in row:
+            lines.append(f"| {row['case']} | {row['who']} | not measured: {row['problem']} | | | | |")
+            continue
+        rate = f"{row['tokens_per_second']:,.0f}" if "tokens_per_second" in row else ""
+        memory = f"{row['peak_bytes'] / 2**20:,.0f} MiB" if row["peak_bytes"] else ""
+        ratio = f"{row['ratio']:.2f}" if "ratio" in row else ""
+        lines.append(f"| {row['case']} | {row['who']} | {row['step']} | {row['seconds'] * 1e3:.2f} ms "
+                     f"| {ratio} | {rate} | {memory} |")
+    return "\n".join(lines)
+
+
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--weft", default=str(HERE.parent.parent / "build/release/weft"))
@@ -212,6 +227,7 @@ def arguments():
     p.add_argument("--only", default="", help="cases with this in their name")
     p.add_argument("--threads", type=int, default=0, help="all cores")
     p.add_argument("--json", action="store_true")
+    p.add_argument("--markdown", action="store_true")
     return p.parse_args()
 
 
@@ -233,6 +249,8 @@ def main():
             rows += run_case(options, case)
     if options.json:
         print(json.dumps({"torch": version, "rounds": options.rounds, "results": rows}, indent=2))
+    elif options.markdown:
+        print(f"PyTorch {version}, {options.rounds} rounds.\n\n" + markdown(rows))
     else:
         print(f"PyTorch {version}, {options.rounds} rounds; " + table(rows))
     return 0

@@ -145,23 +145,19 @@ void bench_op(const BenchContext& context, const std::string& name, const Found&
   results.back().note = plan.kernel;
 }
 
-/// Reads weight, gradient and both moments, writes all but the gradient, and the bf16 copy.
 void bench_adamw(const BenchContext& context, DType type, std::vector<BenchResult>& results) {
   const std::string name = fmt::format("ops adamw {}", name_of(type));
   if (!context.wanted(name)) return;
   Model model = make_model(standard(kModels[0]), 1, DType::f32, Trainer::weight_copies(type));
   Optimizer optimizer({}, model.parameters, context.runtime);
   ParameterVector gradients(model.parameters);
-  double bytes = 0;
   for (int p = 0; p < gradients.count(); ++p) {
     fill(gradients.view(p), static_cast<uint64_t>(p), 1);
-    const auto n = static_cast<double>(gradients.view(p).desc.numel());
-    bytes += n * (28 + (model.parameters.has_bf16(p) ? 2 : 0));
   }
   int64_t step = 0;
   const Timing timing =
       time_runs([&] { optimizer.update(gradients, ++step, 1e-6, 1); }, 2 * kSeconds, 5);
-  results.push_back(timed_memory(name, timing, {0, bytes}));
+  results.push_back(timed_memory(name, timing, {0, static_cast<double>(optimizer.update_bytes())}));
   results.back().note =
       human_count(static_cast<double>(model.parameters.elements())) + " parameters";
 }

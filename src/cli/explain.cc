@@ -15,6 +15,7 @@
 #include "model/config_json.h"
 #include "model/draw.h"
 #include "model/picture.h"
+#include "train/checkpoint_writer.h"
 #include "train/programs.h"
 #include "train/run_config.h"
 
@@ -66,9 +67,11 @@ MemoryPlan plan_training(const RunConfig& config, const Layout& layout, const Ru
                              std::to_string(config.model.context),
                              "tables of positions alone would take " + human_bytes(angles)});
   }
-  return plan_memory(build_training(config.model, layout, config.train, runtime), config.model,
-                     parameter_list(config.model, layout), config.train,
-                     config.data.mask_documents);
+  const auto parameters = parameter_list(config.model, layout);
+  MemoryPlan plan = plan_memory(build_training(config.model, layout, config.train, runtime),
+                                config.model, parameters, config.train, config.data.mask_documents);
+  add_snapshot(plan, snapshot_bytes(parameters, config.train), config.train, usable_memory());
+  return plan;
 }
 
 std::string memory_text(const TrainConfig& train, const MemoryPlan& m) {
@@ -84,6 +87,7 @@ std::string memory_text(const TrainConfig& train, const MemoryPlan& m) {
   line("tables", m.tables);
   line("products", m.products);
   line("batches", m.batches);
+  line("snapshot", m.snapshot);
   line("together", m.total());
   return out;
 }

@@ -23,7 +23,8 @@ json memory_json(const MemoryPlan& m) {
   return {{"peak_bytes", bytes(m.total())},      {"parameters", bytes(m.parameters)},
           {"gradients", bytes(m.gradients)},     {"optimizer", bytes(m.optimizer)},
           {"activations", bytes(m.activations)}, {"tables", bytes(m.tables)},
-          {"products", bytes(m.products)},       {"batches", bytes(m.batches)}};
+          {"products", bytes(m.products)},       {"batches", bytes(m.batches)},
+          {"snapshot", bytes(m.snapshot)}};
 }
 
 json layers_json(const ModelConfig& config, const Explanation& e) {

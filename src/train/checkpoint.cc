@@ -80,17 +80,26 @@ TrainState read_state(const fs::path& path) {
   }
 }
 
+void check_finite(const Parameters& parameters) {
+  const int p = parameters.first_non_finite();
+  if (p < 0) return;
+  fail(ErrorCode::runtime, {"weights after the last step", "finite numbers",
+                            "first non-finite value in " + parameters.spec(p).name,
+                            "the last checkpoint is unharmed; lower train.lr or look at the data"});
+}
+
 // `write_source`: says in a file of the folder where the model's ids come from.
 template <class WriteSource>
-io::Path write_folder(const io::Path& run, const Model& model, const Optimizer& optimizer,
-                      const TrainConfig& train, const TrainState& state,
-                      const WriteSource& write_source) {
+io::Path write_folder(const io::Path& run, const Model& model,
+                      std::span<const OptimizerTensor> optimizer, const TrainConfig& train,
+                      const TrainState& state, const WriteSource& write_source) {
+  check_finite(model.parameters);
   const fs::path path = step_folder(run, state.step);
   io::AtomicDir folder(path);
   save_model(folder.path(), model);
   write_source(folder.path());
   std::vector<io::NamedTensor> tensors;
-  for (const OptimizerTensor& t : optimizer.state()) tensors.push_back({t.name, t.tensor});
+  for (const OptimizerTensor& t : optimizer) tensors.push_back({t.name, t.tensor});
   io::write_safetensors(folder.path() / "optimizer.safetensors", tensors);
   io::write_atomic(folder.path() / "state.json", io::to_json_text(to_json(state, train)));
   folder.commit();
@@ -101,17 +110,17 @@ io::Path write_folder(const io::Path& run, const Model& model, const Optimizer& 
 
 }  // namespace
 
-io::Path write_checkpoint(const io::Path& run, const Model& model, const Optimizer& optimizer,
-                          const Tokenizer& tokenizer, const TrainConfig& train,
-                          const TrainState& state) {
+io::Path write_checkpoint(const io::Path& run, const Model& model,
+                          std::span<const OptimizerTensor> optimizer, const Tokenizer& tokenizer,
+                          const TrainConfig& train, const TrainState& state) {
   return write_folder(run, model, optimizer, train, state, [&](const fs::path& folder) {
     write_tokenizer(folder / "tokenizer.json", tokenizer);
   });
 }
 
-io::Path write_checkpoint(const io::Path& run, const Model& model, const Optimizer& optimizer,
-                          const TaskSettings& task, const TrainConfig& train,
-                          const TrainState& state) {
+io::Path write_checkpoint(const io::Path& run, const Model& model,
+                          std::span<const OptimizerTensor> optimizer, const TaskSettings& task,
+                          const TrainConfig& train, const TrainState& state) {
   return write_folder(run, model, optimizer, train, state,
                       [&](const fs::path& folder) { write_task(folder / "task.json", task); });
 }

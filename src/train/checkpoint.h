@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "data/tasks/task.h"
 #include "data/tokenizer.h"
@@ -25,14 +26,15 @@ struct TrainState {
 /// Writes RUN/checkpoints/step-N (config.json, model.safetensors, tokenizer.json,
 /// optimizer.safetensors, state.json), points RUN/latest at it, and removes all but the newest
 /// `train.keep_checkpoints`. A crash leaves the old checkpoints or also the new one. Returns its
-/// path. Throws Error(runtime) where writing fails; what was there is unharmed.
-io::Path write_checkpoint(const io::Path& run, const Model& model, const Optimizer& optimizer,
-                          const Tokenizer& tokenizer, const TrainConfig& train,
-                          const TrainState& state);
+/// path. `optimizer`: Optimizer::state(), or a copy of it. Throws Error(runtime) where writing
+/// fails and where a weight is not finite, naming it; what was there is unharmed.
+io::Path write_checkpoint(const io::Path& run, const Model& model,
+                          std::span<const OptimizerTensor> optimizer, const Tokenizer& tokenizer,
+                          const TrainConfig& train, const TrainState& state);
 /// The same of a model trained on a task: task.json in place of tokenizer.json.
-io::Path write_checkpoint(const io::Path& run, const Model& model, const Optimizer& optimizer,
-                          const TaskSettings& task, const TrainConfig& train,
-                          const TrainState& state);
+io::Path write_checkpoint(const io::Path& run, const Model& model,
+                          std::span<const OptimizerTensor> optimizer, const TaskSettings& task,
+                          const TrainConfig& train, const TrainState& state);
 
 /// Reads weights and optimiser state back. Throws Error(input) where a file is missing, damaged or
 /// of another model.

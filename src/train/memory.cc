@@ -68,6 +68,11 @@ void restart_resident_peak() {
   std::ofstream("/proc/self/clear_refs") << "5\n";
 }
 
+void add_snapshot(MemoryPlan& plan, double bytes, const TrainConfig& train, double usable) {
+  const bool due = train.checkpoint_every > 0 && train.checkpoint_every < train.steps;
+  if (due && plan.total() + bytes <= usable) plan.snapshot = bytes;
+}
+
 void check_memory(const MemoryPlan& plan, double usable) {
   if (plan.total() <= usable) return;
   fail(ErrorCode::config,

@@ -18,9 +18,11 @@ struct MemoryPlan {
   double tables = 0;    ///< cosines and sines of positions
   double products = 0;  ///< objects of the GEMM library (an estimate from measurements)
   double batches = 0;
+  double snapshot = 0;  ///< what checkpoints are written from while training goes on
 
   double total() const {
-    return parameters + gradients + optimizer + activations + tables + products + batches;
+    return parameters + gradients + optimizer + activations + tables + products + batches +
+           snapshot;
   }
 };
 
@@ -30,6 +32,11 @@ MemoryPlan least_memory(const ModelConfig& model, const TrainConfig& train);
 
 /// What this process may use: physical memory, or the limit of its control group if that is less.
 double usable_memory();
+
+/// Adds the copy that checkpoints between steps are written from. It is left out where none is due
+/// before the last step, and where it would not fit into `usable`: training waits for such a write
+/// then.
+void add_snapshot(MemoryPlan& plan, double bytes, const TrainConfig& train, double usable);
 
 /// Resident memory of this process in bytes.
 struct ResidentMemory {

@@ -11,6 +11,7 @@
 #include <cstdlib>
 
 #include "base/buffer.h"
+#include "train/checkpoint_writer.h"
 #include "train/programs.h"
 #include "train/testing.h"
 
@@ -48,8 +49,24 @@ TEST(ResidentMemory, SeesWhatIsTouchedAndForgetsWhenAsked) {
 #endif
 }
 
+TEST(MemoryPlan, HoldsTheSnapshotWhereACheckpointIsDueBetweenStepsAndItFits) {
+  TrainConfig train;
+  train.steps = 10;
+  const auto planned = [&](int64_t every, double usable) {
+    train.checkpoint_every = every;
+    MemoryPlan plan;
+    plan.parameters = 100;
+    add_snapshot(plan, 50, train, usable);
+    return plan.total();
+  };
+  EXPECT_EQ(planned(9, 150), 150);
+  EXPECT_EQ(planned(9, 149), 100);
+  EXPECT_EQ(planned(10, 1000), 100);
+  EXPECT_EQ(planned(0, 1000), 100);
+}
+
 // The memory of a run in a process of its own (the test below starts it), from before the model is
-// made to the end, with evaluation, the measured peak, and a checkpoint.
+// made to the end, with evaluation, the measured peak, and a checkpoint between the steps.
 TEST(ResidentMemory, DISABLED_OfARun) {
   const std::filesystem::path folder = std::getenv(kFolder);
   // The code of libraries and their tables come into memory with a first, tiny run.
@@ -60,9 +77,10 @@ TEST(ResidentMemory, DISABLED_OfARun) {
   // Large enough that 5% are more than what oneDNN keeps differs by from run to run, some 11 MiB.
   TrainRequest request;
   const std::string precision = std::string("train.precision=") + std::getenv(kPrecision);
-  request.config = tiny_run(folder / "text",
-                            {"model.dim=256", "model.layers=4", "model.heads=4", "model.ffn=688",
-                             "model.context=256", "train.batch=16", "train.steps=2", precision});
+  request.config =
+      tiny_run(folder / "text", {"model.dim=256", "model.layers=4", "model.heads=4",
+                                 "model.ffn=688", "model.context=256", "train.batch=16",
+                                 "train.steps=2", "train.checkpoint_every=1", precision});
   request.out = folder / "run";
   double announced = 0;
   request.observer.on_start = [&](const RunStart& start) { announced = start.memory.total(); };
@@ -74,10 +92,12 @@ TEST(ResidentMemory, DISABLED_OfARun) {
   const ModelConfig& model = request.config.model;
   const Layout layout = derive_layout(model);
   const TrainConfig& train = request.config.train;
-  const double planned =
-      plan_memory(build_training(model, layout, train, request.runtime), model,
-                  parameter_list(model, layout), train, request.config.data.mask_documents)
-          .total();
+  const auto parameters = parameter_list(model, layout);
+  MemoryPlan plan = plan_memory(build_training(model, layout, train, request.runtime), model,
+                                parameters, train, request.config.data.mask_documents);
+  add_snapshot(plan, snapshot_bytes(parameters, train), train, usable_memory());
+  EXPECT_GT(plan.snapshot, 0);
+  const double planned = plan.total();
   EXPECT_EQ(announced, planned);
   EXPECT_LE(std::fabs(growth - planned), 0.05 * planned) << "growth " << growth;
   printf("%s: growth %.1f MiB, planned %.1f MiB\n", precision.c_str(), growth / 0x1p20,

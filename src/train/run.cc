@@ -12,6 +12,7 @@
 #include "io/atomic.h"
 #include "model/model.h"
 #include "train/checkpoint.h"
+#include "train/checkpoint_writer.h"
 #include "train/run_data.h"
 #include "train/trainer.h"
 
@@ -85,13 +86,15 @@ class Run {
 
  private:
   const TrainConfig& train() const { return config_.train; }
-  TrainingPrograms plan() const;
+  TrainingPrograms plan();
   void open();
   void restore();
   void announce() const;
   void finish_step();
   void log(bool evaluate);
   void checkpoint();
+  void collect();
+  void written(const io::Path& path);
   bool last() const { return step_ == train().steps; }
   bool due(int64_t every) const { return last() || (every > 0 && step_ % every == 0); }
   bool stop_asked() const { return request_.stop != nullptr && request_.stop->load(); }
@@ -103,27 +106,30 @@ class Run {
   std::optional<Model> model_;
   std::optional<Trainer> trainer_;
   std::optional<MetricsFile> metrics_;
+  MemoryPlan memory_;
   TrainOutcome outcome_;
   StepResult result_;
   int64_t step_ = 0;
-  int64_t checkpointed_ = -1;
+  int64_t checkpointed_ = -1;  // the step of the newest checkpoint, written or being written
   double peak_gflops_ = 0;
   double began_ = 0;         // when this run would have begun without a break
   double step_seconds_ = 0;  // since the last line of metrics
   int64_t steps_since_log_ = 0;
+  std::optional<CheckpointWriter> writer_;  // last: ends before what it reads goes away
 };
 
 // Sizes that do not fit are refused before a weight is allocated: at once where a lower bound is
 // too large already, else by the plan.
-TrainingPrograms Run::plan() const {
+TrainingPrograms Run::plan() {
   check_memory(least_memory(config_.model, train()), usable_memory());
   const Layout layout = derive_layout(config_.model, request_.axes);
   TrainingPrograms programs =
       build_training(config_.model, layout, train(), request_.runtime, request_.axes);
   const auto parameters = parameter_list(config_.model, layout, request_.axes);
-  check_memory(plan_memory(programs, config_.model, parameters, train(),
-                           config_.data.mask_documents, request_.axes),
-               usable_memory());
+  memory_ = plan_memory(programs, config_.model, parameters, train(), config_.data.mask_documents,
+                        request_.axes);
+  add_snapshot(memory_, snapshot_bytes(parameters, train()), train(), usable_memory());
+  check_memory(memory_, usable_memory());
   return programs;
 }
 
@@ -139,6 +145,7 @@ void Run::open() {
                                     .runtime = request_.runtime,
                                     .axes = request_.axes},
                    std::move(programs));
+  if (memory_.snapshot > 0) writer_.emplace(*model_, trainer_->optimizer(), request_.runtime);
   peak_gflops_ = request_.peak_gflops;
 }
 
@@ -170,7 +177,7 @@ void Run::announce() const {
   start.corpus_tokens = data_.train_tokens;
   start.validation_tokens = data_.validation_tokens;
   start.task = config_.data.task.name;
-  start.memory = trainer_->memory();
+  start.memory = memory_;
   request_.observer.on_start(start);
 }
 
@@ -189,6 +196,7 @@ TrainOutcome Run::execute() {
     ++step_;
     finish_step();
   }
+  collect();
   if (checkpointed_ != step_) checkpoint();
   outcome_.step = step_;
   outcome_.stopped = step_ < train().steps;
@@ -210,6 +218,7 @@ void Run::finish_step() {
   if (peak_gflops_ == 0) peak_gflops_ = trainer_->measure_peak(kPeakSeconds);
   const bool evaluate = data_.validation != nullptr && due(train().eval_every);
   if (evaluate || due(train().log_every)) log(evaluate);
+  if (writer_ && writer_->done()) collect();
   if (due(train().checkpoint_every)) checkpoint();
 }
 
@@ -247,17 +256,34 @@ TrainState Run::state() const {
   return s;
 }
 
-// The lines that belong to the checkpoint reach the disk before it does.
+// Between steps a copy is written while training goes on; the last state has nothing to wait for
+// it. The lines that belong to a checkpoint reach the disk before it does.
 void Run::checkpoint() {
-  trainer_->check_weights();
-  metrics_->flush();
-  outcome_.checkpoint = config_.data.is_task()
-                            ? write_checkpoint(request_.out, *model_, trainer_->optimizer(),
-                                               config_.data.task, train(), state())
-                            : write_checkpoint(request_.out, *model_, trainer_->optimizer(),
-                                               *data_.tokenizer, train(), state());
+  collect();
+  const auto write = [this, at = state()](const Model& model,
+                                             std::span<const OptimizerTensor> optimizer) {
+    if (request_.observer.on_write) request_.observer.on_write(at.step);
+    metrics_->flush();
+    return config_.data.is_task()
+               ? write_checkpoint(request_.out, model, optimizer, config_.data.task, train(), at)
+               : write_checkpoint(request_.out, model, optimizer, *data_.tokenizer, train(), at);
+  };
   checkpointed_ = step_;
-  if (request_.observer.on_checkpoint) request_.observer.on_checkpoint(step_, outcome_.checkpoint);
+  if (writer_ && !last() && !stop_asked()) {
+    writer_->start(write);
+  } else {
+    written(write(*model_, trainer_->optimizer().state()));
+  }
+}
+
+// Waits for the write that is under way, if one is.
+void Run::collect() {
+  if (writer_ && writer_->pending()) written(writer_->finish());
+}
+
+void Run::written(const io::Path& path) {
+  outcome_.checkpoint = path;
+  if (request_.observer.on_checkpoint) request_.observer.on_checkpoint(checkpointed_, path);
 }
 
 }  // namespace

@@ -37,14 +37,17 @@ struct StepReport {
   double tokens_per_second = 0;  ///< of this step
 };
 
-/// Called from the training loop, in its thread; any of them may be empty. The library itself never
-/// prints.
+/// Called from the training loop, in its thread, but for on_write; any of them may be empty. The
+/// library itself never prints.
 struct TrainObserver {
   std::function<void(const RunStart&)> on_start = {};
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const LogLine&)> on_log = {};
   std::function<void(int64_t step, const Score&)> on_eval = {};
+  /// The checkpoint of a step is there; training may be some steps further.
   std::function<void(int64_t step, const io::Path&)> on_checkpoint = {};
+  /// It is about to be written: in the thread that writes, while training goes on.
+  std::function<void(int64_t step)> on_write = {};
 };
 
 struct TrainRequest {
@@ -72,7 +75,8 @@ struct TrainOutcome {
 /// Error(config) where `out` holds a run and `resume` is off, where a resumed configuration differs
 /// in anything but a larger train.steps, or where memory does not suffice; Error(input) for the
 /// data; Error(runtime) where files cannot be written or a number is not finite: the last
-/// checkpoint is unharmed then.
+/// checkpoint is unharmed then. Checkpoints between steps are written from a copy while training
+/// goes on: a failing write ends the run after the step at which it is noticed.
 TrainOutcome run_training(const TrainRequest& request);
 
 }  // namespace weft

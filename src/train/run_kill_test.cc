@@ -26,6 +26,7 @@ using testing::periodic_text;
 using testing::tiny_run;
 
 constexpr const char* kFolder = "WEFT_TEST_KILLED_RUN";
+constexpr const char* kMicroseconds = "WEFT_TEST_KILLED_IN_WRITE";
 constexpr int64_t kSteps = 40;
 
 TrainRequest request(const fs::path& folder, const std::string& run) {
@@ -43,17 +44,27 @@ TrainRequest request(const fs::path& folder, const std::string& run) {
 TEST(KilledRun, DISABLED_Victim) {
   const char* folder = std::getenv(kFolder);
   ASSERT_NE(folder, nullptr);
-  EXPECT_EQ(run_training(request(folder, "killed")).step, kSteps);
+  TrainRequest r = request(folder, "killed");
+  const char* microseconds = std::getenv(kMicroseconds);
+  r.observer.on_write = [&](int64_t step) {
+    if (microseconds == nullptr || step != 6) return;
+    std::thread([wait = std::chrono::microseconds(std::atoi(microseconds))] {
+      std::this_thread::sleep_for(wait);
+      raise(SIGKILL);
+    }).detach();
+  };
+  EXPECT_EQ(run_training(r).step, kSteps);
 }
 
 // A process of its own: a fork alone would inherit a thread pool without its threads.
-pid_t start_victim(const fs::path& folder) {
+pid_t start_victim(const fs::path& folder, const std::string& microseconds = "") {
   std::string program = fs::read_symlink("/proc/self/exe").string();
   std::string filter = "--gtest_filter=KilledRun.DISABLED_Victim";
   std::string all = "--gtest_also_run_disabled_tests";
   std::string variable = std::string(kFolder) + "=" + folder.string();
   char* arguments[] = {program.data(), filter.data(), all.data(), nullptr};
-  char* environment[] = {variable.data(), nullptr};
+  std::string moment = std::string(kMicroseconds) + "=" + microseconds;
+  char* environment[] = {variable.data(), microseconds.empty() ? nullptr : moment.data(), nullptr};
   posix_spawn_file_actions_t quiet;
   posix_spawn_file_actions_init(&quiet);
   posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
@@ -117,6 +128,32 @@ TEST(KilledRun, EndsWithTheSameBits) {
         << file << " after " << kills << " kills";
   }
   EXPECT_EQ(step_folders(run), (std::vector<int64_t>{kSteps - 2, kSteps}));
+}
+
+// At moments of a write that goes on beside the training: the checkpoint is the old one or the new
+// one, whole, and the run goes on from it.
+TEST(KilledRun, LeavesTheOldCheckpointOrTheNewOne) {
+  const ScratchFolder folder;
+  folder.put("text", periodic_text());
+  run_training(request(folder.path(), "whole"));
+  const fs::path run = folder / "killed";
+  for (const char* microseconds : {"0", "200", "700", "1500", "4000"}) {
+    fs::remove_all(run);
+    const pid_t victim = start_victim(folder.path(), microseconds);
+    ASSERT_GT(victim, 0);
+    int status = 0;
+    EXPECT_EQ(waitpid(victim, &status, 0), victim);
+    EXPECT_FALSE(ended_well(status));
+    const fs::path checkpoint = find_checkpoint(run);
+    const std::string bytes = bytes_of(checkpoint / "model.safetensors");
+    const Model read = load_model(checkpoint);
+    EXPECT_GE(step_folders(run).back(), 4) << microseconds;
+    EXPECT_FALSE(bytes.empty());
+    EXPECT_GT(read.parameters.count(), 0);
+  }
+  run_training(request(folder.path(), "killed"));
+  EXPECT_EQ(bytes_of(step_folder(run, kSteps) / "model.safetensors"),
+            bytes_of(step_folder(folder / "whole", kSteps) / "model.safetensors"));
 }
 
 }  // namespace

@@ -137,11 +137,6 @@ Score Trainer::evaluate(const EvalBatches& batches) {
   return sum.mean();
 }
 
-void Trainer::check_weights() const {
-  const int p = model_.parameters.first_non_finite();
-  if (p >= 0) not_finite("weights after the last step", model_.parameters.spec(p).name);
-}
-
 double Trainer::measure_peak(double seconds) {
   return measure_gemm_peak(runtime_, config_.precision, seconds,
                            {static_cast<std::byte*>(arena_.data()), arena_.size()});

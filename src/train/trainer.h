@@ -53,9 +53,6 @@ class Trainer {
   /// The mean over all labels of the rows. Throws Error(runtime) where the loss is not finite.
   Score evaluate(const EvalBatches& batches);
 
-  /// Throws Error(runtime) naming a parameter that holds a NaN or an infinity.
-  void check_weights() const;
-
   Model& model() { return model_; }
   Optimizer& optimizer() { return *optimizer_; }
   const MemoryPlan& memory() const { return memory_; }
