@@ -6,6 +6,7 @@
 #include "ops/head_norm/head_norm.h"
 #include "ops/kernel.h"
 #include "ops/linear/linear.h"
+#include "ops/linear/projection.h"
 #include "ops/mix/mix.h"
 #include "ops/rmsnorm/rmsnorm.h"
 #include "ops/rope/rope.h"
@@ -19,6 +20,8 @@ std::span<const OpInfo> op_registry() {
       {"embedding", "y[r] = table[token[r]]", embedding_tags, check_embedding},
       {"rmsnorm", "y = x / sqrt(mean(x^2) + eps) * gain", rmsnorm_tags, check_rmsnorm},
       {"linear", "y = x W^T", linear_tags, check_linear},
+      {"projection", "y_i = x W_i^T, several at once; W_i also int8 with a scale for each row",
+       projection_tags, check_projection},
       {"rope", "pairs (i, i + D/2) turned by position * theta^(-2i/D)", rope_tags, check_rope},
       {"gate", "c = sigmoid(x w^T + b), per head", gate_tags, check_gate},
       {"softmax_gain", "g = s * softmax(z), one row", softmax_gain_tags, check_softmax_gain},

@@ -23,6 +23,22 @@ void forward(const Runtime& rt, const T* x, const T* w, Y* y, int64_t rows, int6
   });
 }
 
+/// y [rows, out] = x [rows, in] * (scale * w)^T, w of integers with a scale for each row
+template <class T, class Y>
+void forward_int8(const Runtime& rt, const T* x, const int8_t* w, const float* scale, Y* y,
+                  int64_t rows, int64_t in, int64_t out) noexcept {
+  using C = compute_t<T>;
+  parallel_for(rt, rows, [&](int64_t r, int) {
+    for (int64_t o = 0; o < out; ++o) {
+      C sum = 0;
+      for (int64_t i = 0; i < in; ++i) {
+        sum += static_cast<C>(x[r * in + i]) * static_cast<C>(w[o * in + i]);
+      }
+      y[r * out + o] = Y(sum * static_cast<C>(scale[o]));
+    }
+  });
+}
+
 /// dx [rows, in] = dy [rows, out] * w
 template <class T>
 void input_gradient(const Runtime& rt, const T* dy, const T* w, T* dx, int64_t rows, int64_t in,
