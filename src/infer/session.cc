@@ -26,14 +26,16 @@ SessionOptions checked(SessionOptions options, const Model& model) {
 }
 
 BuiltProgram build_decoder(const Model& model, const SessionOptions& options) {
-  return build(model.config, model.layout,
-               {.mode = Mode::generate,
-                .dtype = compute_dtype(model),
-                .batch = options.batch,
-                .time = options.chunk,
-                .context = options.context,
-                .runtime = options.runtime},
-               options.axes);
+  return build(
+      model.config, model.layout,
+      {.mode = Mode::generate,
+       .dtype = compute_dtype(model),
+       .batch = options.batch,
+       .time = options.chunk,
+       .context = options.context,
+       .weights = model.parameters.is_quantised() ? WeightType::int8 : WeightType::activation,
+       .runtime = options.runtime},
+      options.axes);
 }
 
 }  // namespace

@@ -14,14 +14,14 @@ namespace weft {
 struct SessionOptions {
   int64_t batch = 1;    ///< sequences, advanced together by equally many tokens
   int64_t context = 0;  ///< most tokens of a sequence; 0: the model's context
-  int64_t chunk = 256;  ///< most tokens of a sequence in one execution; longer feeds are cut
+  int64_t chunk = 512;  ///< most tokens of a sequence in one execution; longer feeds are cut
   Runtime runtime = Runtime::best();
   Axes axes = {};  ///< the model's, where a program has added to them
 };
 
 /// One or several sequences of equal length on their way through a model. It computes and caches in
-/// the type that the model was loaded in. The model must outlive it and keep its weights where they
-/// are. Not thread-safe.
+/// the type that the model was loaded in, also where its matrices have become int8. The model must
+/// outlive it and keep its weights where they are. Not thread-safe.
 class Session {
  public:
   /// Plans the program and allocates the cache. Throws Error(usage) at sizes below one,

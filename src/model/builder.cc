@@ -55,9 +55,18 @@ class Builder {
 
  private:
   ValueId parameter(const std::string& name);
+  ValueId weight_part(const std::string& name, WeightPart part);
   ValueId gain_tensor(int tensor);
   /// Steps are named by the executed layer, parameters by its block.
   ValueId linear(int l, const std::string& part, ValueId x, int64_t in, int64_t out);
+  /// A product with the matrix of each part: [rows, its out].
+  struct Part {
+    std::string name;  // ".mlp.up_proj"
+    int64_t out;
+  };
+  std::vector<ValueId> linears(int l, const std::vector<Part>& parts, ValueId x, int64_t in);
+  std::vector<ValueId> projection(const std::string& name, const std::vector<std::string>& weights,
+                                  ValueId x, ProjectionSpec spec);
   ValueId norm(int l, const std::string& part, ValueId x);
   std::string block_name(int l) const { return layer_name(static_cast<int>(config_.block_of(l))); }
   const LayerConfig& layer(int l) const { return config_.layer[static_cast<size_t>(l)]; }
@@ -67,7 +76,8 @@ class Builder {
   std::shared_ptr<RopeTable> rope_table(double theta);
   void declare_caches();
   ValueId block(int l, ValueId x);
-  void project(int l, Port port, ValueId n, const std::vector<int>& heads);
+  void project(int l, ValueId n);
+  void place_heads(int l, Port port, ValueId value, const std::vector<int>& heads);
   ValueId attention(int l);
   ValueId feed_forward(int l, ValueId h);
   void append_caches();
@@ -90,6 +100,7 @@ class Builder {
   std::vector<ParameterSpec> specs_;
   std::unordered_map<std::string_view, size_t> index_of_;  // parameters by name
   std::vector<ValueId> parameter_values_;
+  std::map<std::pair<size_t, WeightPart>, ValueId> weight_parts_;  // of int8 weights
   std::map<int, ValueId> softmax_groups_;  // by gain tensor: factor * softmax of its logits [1, n]
   std::map<std::tuple<int, int64_t, int>, ValueId> gates_;  // of this layer: tensor, weight, head
   ValueId normed_ = -1;  // input of this layer's projections [rows, dim]
@@ -119,9 +130,59 @@ ValueId Builder::gain_tensor(int tensor) {
   return parameter("model.wiring." + layout_.gain_tensors[static_cast<size_t>(tensor)].name);
 }
 
+// The integers or the scales of an int8 matrix.
+ValueId Builder::weight_part(const std::string& name, WeightPart part) {
+  const size_t index = index_of_.at(name);
+  const auto [at, fresh] = weight_parts_.try_emplace({index, part}, -1);
+  if (!fresh) return at->second;
+  const Shape& shape = specs_[index].shape;
+  const bool scales = part == WeightPart::scales;
+  const TensorDesc desc{scales ? DType::f32 : DType::u8, scales ? Shape{shape[0]} : shape};
+  built_.parameters.push_back({static_cast<int>(index), desc.dtype, part});
+  return at->second = graph_.parameter(name + (scales ? ".scales" : ".integers"), desc, DType::f32);
+}
+
+std::vector<ValueId> Builder::projection(const std::string& name,
+                                         const std::vector<std::string>& weights, ValueId x,
+                                         ProjectionSpec spec) {
+  spec.weights = options_.weights;
+  std::vector<Use> inputs = {x};
+  for (const std::string& weight : weights) {
+    if (spec.weights == WeightType::int8) {
+      inputs.emplace_back(weight_part(weight, WeightPart::integers));
+      inputs.emplace_back(weight_part(weight, WeightPart::scales));
+    } else {
+      inputs.emplace_back(parameter(weight));
+    }
+  }
+  return graph_.add(name, make_projection(std::move(spec)), std::move(inputs));
+}
+
+// One step where nothing is trained: its weights are read in one go.
+std::vector<ValueId> Builder::linears(int l, const std::vector<Part>& parts, ValueId x,
+                                      int64_t in) {
+  std::vector<ValueId> values;
+  if (options_.mode != Mode::generate) {
+    for (const Part& part : parts) {
+      values.push_back(graph_.add1(layer_name(l) + part.name, make_linear(in, part.out),
+                                   {x, parameter(block_name(l) + part.name + ".weight")}));
+    }
+    return values;
+  }
+  if (parts.empty()) return {};
+  ProjectionSpec spec{.in = in, .out = {}};
+  std::vector<std::string> weights;
+  std::string name = layer_name(l);
+  for (const Part& part : parts) {
+    spec.out.push_back(part.out);
+    weights.push_back(block_name(l) + part.name + ".weight");
+    name += part.name;
+  }
+  return projection(name, weights, x, std::move(spec));
+}
+
 ValueId Builder::linear(int l, const std::string& part, ValueId x, int64_t in, int64_t out) {
-  return graph_.add1(layer_name(l) + part, make_linear(in, out),
-                     {x, parameter(block_name(l) + part + ".weight")});
+  return linears(l, {{part, out}}, x, in).at(0);
 }
 
 ValueId Builder::norm(int l, const std::string& part, ValueId x) {
@@ -287,19 +348,43 @@ std::shared_ptr<RopeTable> Builder::rope_table(double theta) {
   return table;
 }
 
-// Queries, keys or values of the heads that are projected; keys and queries turned where asked for.
-void Builder::project(int l, Port port, ValueId n, const std::vector<int>& heads) {
+// Queries, keys and values of the heads that are projected. n: what keys and values read.
+void Builder::project(int l, ValueId n) {
+  std::vector<int> all(static_cast<size_t>(config_.heads));
+  std::iota(all.begin(), all.end(), 0);
+  const auto layer_index = static_cast<size_t>(l);
+  const std::pair<Port, const std::vector<int>*> ports[] = {
+      {Port::q, &all},
+      {Port::k, &layout_.k_heads[layer_index]},
+      {Port::v, &layout_.v_heads[layer_index]}};
+  std::vector<Part> of_normed, of_n;
+  const auto parts_of = [&](Port port) -> std::vector<Part>& {
+    return port == Port::q || n == normed_ ? of_normed : of_n;
+  };
+  for (const auto& [port, heads] : ports) {
+    if (heads->empty()) continue;
+    const char* letter = port == Port::q ? "q" : port == Port::k ? "k" : "v";
+    parts_of(port).push_back({std::string(".self_attn.") + letter + "_proj",
+                              static_cast<int64_t>(heads->size()) * config_.head_dim});
+  }
+  std::vector<ValueId> values = linears(l, of_normed, normed_, config_.dim);
+  for (const ValueId v : linears(l, of_n, n, config_.dim)) values.push_back(v);
+  size_t next = 0;
+  for (const auto& [port, heads] : ports) {
+    place_heads(l, port, heads->empty() ? -1 : values[next++], *heads);
+  }
+}
+
+// The heads of a projected value, keys and queries turned where the position asks for it.
+void Builder::place_heads(int l, Port port, ValueId value, const std::vector<int>& heads) {
   std::vector<HeadPlace>& places = taps_[{port, l, true}];
   places.assign(static_cast<size_t>(heads_of(port, l)), {});
   if (heads.empty()) return;
   const auto count = static_cast<int64_t>(heads.size());
-  const char* letter = port == Port::q ? "q" : port == Port::k ? "k" : "v";
-  ValueId value = linear(l, std::string(".self_attn.") + letter + "_proj", n, config_.dim,
-                         count * config_.head_dim);
   const PositionInfo& position = axes_.positions.find(layer(l).position);
   if (port != Port::v && position.rotates) {
     const auto table = rope_table(layer(l).position_args.number("theta"));
-    value = graph_.add1(layer_name(l) + ".self_attn.rope_" + letter,
+    value = graph_.add1(layer_name(l) + ".self_attn.rope_" + (port == Port::q ? "q" : "k"),
                         make_rope(count, config_.head_dim, table->theta(), table), {value});
   }
   for (size_t i = 0; i < heads.size(); ++i) {
@@ -371,9 +456,10 @@ ValueId Builder::attention(int l) {
 
 ValueId Builder::feed_forward(int l, ValueId h) {
   const ValueId m = norm(l, ".post_attention_layernorm", h);
-  const ValueId gate = linear(l, ".mlp.gate_proj", m, config_.dim, config_.ffn);
-  const ValueId up = linear(l, ".mlp.up_proj", m, config_.dim, config_.ffn);
-  const ValueId act = graph_.add1(layer_name(l) + ".mlp.swiglu", make_swiglu(), {gate, up});
+  const std::vector<ValueId> gate_and_up =
+      linears(l, {{".mlp.gate_proj", config_.ffn}, {".mlp.up_proj", config_.ffn}}, m, config_.dim);
+  const ValueId act = graph_.add1(layer_name(l) + ".mlp.swiglu", make_swiglu(),
+                                  {gate_and_up.at(0), gate_and_up.at(1)});
   return linear(l, ".mlp.down_proj", act, config_.ffn, config_.dim);
 }
 
@@ -387,11 +473,7 @@ ValueId Builder::block(int l, ValueId x) {
   normed_ = norm(l, ".input_layernorm", x);
   const bool split = layout_.kv_norm[static_cast<size_t>(l)];
   const ValueId n = split ? norm(l, ".self_attn.kv_norm", x) : normed_;
-  std::vector<int> all(static_cast<size_t>(config_.heads));
-  std::iota(all.begin(), all.end(), 0);
-  project(l, Port::q, normed_, all);
-  project(l, Port::k, n, layout_.k_heads[static_cast<size_t>(l)]);
-  project(l, Port::v, n, layout_.v_heads[static_cast<size_t>(l)]);
+  project(l, n);
   for (const Port port : {Port::q, Port::k, Port::v}) apply_mixes({port, l});
   taps_[{Port::o, l, true}] =
       Taps::of(attention(l), static_cast<int>(config_.heads), config_.head_dim);
@@ -435,16 +517,19 @@ void Builder::finish(ValueId x) {
   }
   const ValueId n = graph_.add1("model.norm", make_rmsnorm(config_.dim, config_.norm_eps),
                                 {x, parameter("model.norm.weight")});
-  const ValueId head =
-      parameter(config_.tie_embeddings ? "model.embed_tokens.weight" : "lm_head.weight");
+  const std::string head = config_.tie_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
   if (generate || options_.mode == Mode::logits) {
     const auto output = options_.dtype == DType::bf16 ? LinearOutput::f32 : LinearOutput::same;
-    built_.logits =
-        graph_.add1("lm_head", make_linear(config_.dim, config_.vocab, output), {n, head});
+    const ProjectionSpec spec{.in = config_.dim, .out = {config_.vocab}, .output = output};
+    built_.logits = generate
+                        ? projection("lm_head", {head}, n, spec).at(0)
+                        : graph_.add1("lm_head", make_linear(config_.dim, config_.vocab, output),
+                                      {n, parameter(head)});
     graph_.keep(built_.logits);
     return;
   }
-  const auto losses = graph_.add("loss", make_cross_entropy(config_.dim, config_.vocab), {n, head});
+  const auto losses =
+      graph_.add("loss", make_cross_entropy(config_.dim, config_.vocab), {n, parameter(head)});
   built_.loss = losses.at(0);
   built_.count = losses.at(1);
   built_.row_losses = losses.at(2);
@@ -473,10 +558,17 @@ BuiltProgram Builder::run() {
 std::vector<void*> parameter_pointers(const BuiltProgram& built, const Parameters& parameters) {
   std::vector<void*> out;
   for (const ParameterSlot& slot : built.parameters) {
+    if (slot.part != WeightPart::whole && parameters.has_int8(slot.parameter)) {
+      const Int8Matrix& matrix = parameters.int8(slot.parameter);
+      out.push_back(slot.part == WeightPart::integers ? matrix.integers.data()
+                                                      : matrix.scales.data());
+      continue;
+    }
     const bool copy = slot.dtype == DType::bf16;
     const bool exists =
-        copy ? parameters.has_bf16(slot.parameter)
-             : parameters.has_master(slot.parameter) && parameters.master_dtype() == slot.dtype;
+        slot.part == WeightPart::whole &&
+        (copy ? parameters.has_bf16(slot.parameter)
+              : parameters.has_master(slot.parameter) && parameters.master_dtype() == slot.dtype);
     if (!exists) {
       fail(ErrorCode::usage,
            {"program",
@@ -491,6 +583,10 @@ std::vector<void*> parameter_pointers(const BuiltProgram& built, const Parameter
 
 BuiltProgram build(const ModelConfig& config, const Layout& layout, const BuildOptions& options,
                    const Axes& axes) {
+  if (options.weights == WeightType::int8 && options.mode != Mode::generate) {
+    fail(ErrorCode::usage, {"program", "int8 weights in a program that generates",
+                            "one that does not", "evaluate the dequantised model"});
+  }
   return Builder(config, layout, options, axes).run();
 }
 

@@ -8,6 +8,7 @@
 #include "model/config.h"
 #include "model/layout.h"
 #include "model/parameters.h"
+#include "ops/linear/projection.h"
 #include "program/program.h"
 
 namespace weft {
@@ -26,13 +27,18 @@ struct BuildOptions {
   int64_t time = 1;     ///< most tokens of a sequence in one execution
   int64_t context = 0;  ///< most tokens of a sequence in the cache (generate)
   bool recompute = false;
+  WeightType weights = WeightType::activation;  ///< of the matrices that generate multiplies by
   Runtime runtime;
 };
+
+/// What a slot holds of a parameter.
+enum class WeightPart : uint8_t { whole, integers, scales };
 
 /// A parameter as the program reads it: entry i belongs to slot i of the graph's parameters.
 struct ParameterSlot {
   int parameter = -1;  ///< index in parameter_list()
   DType dtype = DType::f32;
+  WeightPart part = WeightPart::whole;
 };
 
 struct BuiltProgram {
@@ -45,7 +51,8 @@ struct BuiltProgram {
 };
 
 /// Inputs of the program: slot 0 is the token ids, i32 [batch * time]. Throws Error(config) where
-/// an op refuses the sizes. Allocates no activation memory (Program::bind does).
+/// an op refuses the sizes, Error(usage) for int8 weights in another mode than generate. Allocates
+/// no activation memory (Program::bind does).
 BuiltProgram build(const ModelConfig& config, const Layout& layout, const BuildOptions& options,
                    const Axes& axes = Axes());
 

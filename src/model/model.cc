@@ -88,6 +88,16 @@ ModelConfig overridden(const ModelConfig& config, const std::vector<io::Override
   return read_model(*root.find("model"), "", axes);
 }
 
+Tensor widened(const Int8Matrix& matrix) {
+  Tensor values(DType::f32, matrix.integers.desc().shape);
+  const auto* integers = static_cast<const int8_t*>(matrix.integers.data());
+  const int64_t in = values.desc().shape[1];
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    values.as<float>()[i] = matrix.scales.as<float>()[i / in] * static_cast<float>(integers[i]);
+  }
+  return values;
+}
+
 // The type of the stored matrices; the widest where they differ.
 DType stored_dtype(const io::SafeTensors& file, const std::vector<ParameterSpec>& specs) {
   DType widest = DType::bf16;
@@ -176,8 +186,29 @@ DType compute_dtype(const Model& model) {
                                                            : DType::bf16;
 }
 
+Model dequantised(const Model& model, const Axes& axes) {
+  const Parameters& from = model.parameters;
+  ModelConfig config = model.config;
+  config.tie_embeddings = false;
+  Model whole{config, derive_layout(config, axes), {}};
+  whole.parameters =
+      Parameters(parameter_list(config, whole.layout, axes), DType::f32, WeightCopies::master);
+  for (int p = 0; p < whole.parameters.count(); ++p) {
+    const std::string& name = whole.parameters.spec(p).name;
+    const bool head = name == "lm_head.weight" && model.config.tie_embeddings;
+    const int source = from.find(head ? "model.embed_tokens.weight" : name);
+    const bool rounded = from.has_int8(source) && name != "model.embed_tokens.weight";
+    whole.parameters.assign(p, rounded ? widened(from.int8(source)).view() : from.value(source));
+  }
+  return whole;
+}
+
 void save_model(const fs::path& folder, const Model& model) {
   const Parameters& parameters = model.parameters;
+  if (parameters.is_quantised()) {
+    fail(ErrorCode::usage, {"save_model", "weights as they were loaded or trained", "int8 weights",
+                            "they are made where a model is loaded"});
+  }
   std::vector<io::NamedTensor> tensors;
   for (int p = 0; p < parameters.count(); ++p) {
     tensors.push_back({parameters.spec(p).name, parameters.value(p)});

@@ -48,8 +48,14 @@ void load_weights(const std::filesystem::path& file, Parameters& parameters);
 /// The type that programs over this model compute in.
 DType compute_dtype(const Model& model);
 
+/// A model of int8 weights (Parameters::quantise) as one of f32 weights of the same values, to
+/// evaluate. A tied table, whose use as the head was rounded, becomes two. Error(config) as
+/// make_model.
+Model dequantised(const Model& model, const Axes& axes = Axes());
+
 /// Writes config.json and model.safetensors into an existing folder (f32 masters; bf16 where there
-/// is no master), flushed to disk. Callers make the folder appear atomically (io/file.h).
+/// is no master), flushed to disk; Error(usage) for int8 weights. Callers make the folder appear
+/// atomically (io/file.h).
 void save_model(const std::filesystem::path& folder, const Model& model);
 
 }  // namespace weft

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "ops/linear/projection.h"
 
 namespace weft {
 namespace {
@@ -83,6 +84,29 @@ void Parameters::refresh(int index, int64_t first, int64_t last) noexcept {
   for (int64_t i = first; i < last; ++i) to[i] = bf16(from[i]);
 }
 
+void Parameters::quantise(bool tied_head) {
+  if (is_quantised()) {
+    fail(ErrorCode::usage, {"quantise", "weights that are not int8 yet", "int8 weights", ""});
+  }
+  if (const int bad = first_non_finite(); bad >= 0) {
+    fail(ErrorCode::input, {spec(bad).name, "finite weights", "a NaN or an infinity", ""});
+  }
+  for (int p = 0; p < count(); ++p) {
+    const bool table = spec(p).group == ParameterGroup::embedding;
+    Int8Matrix matrix{Tensor(DType::u8, {0}), Tensor(DType::f32, {0})};
+    if (is_matrix(spec(p)) && (!table || tied_head)) {
+      matrix = {Tensor(DType::u8, spec(p).shape), Tensor(DType::f32, {spec(p).shape[0]})};
+      quantise_rows(value(p), static_cast<int8_t*>(matrix.integers.data()),
+                    matrix.scales.as<float>());
+      if (!table) {
+        master_[static_cast<size_t>(p)] = Tensor(dtype_, {0});
+        bf16_[static_cast<size_t>(p)] = Tensor(DType::bf16, {0});
+      }
+    }
+    int8_.push_back(std::move(matrix));
+  }
+}
+
 int Parameters::find(std::string_view name) const {
   for (int p = 0; p < count(); ++p) {
     if (spec(p).name == name) return p;
@@ -112,6 +136,7 @@ size_t Parameters::bytes() const {
   for (const auto* list : {&master_, &bf16_}) {
     for (const Tensor& t : *list) n += t.desc().bytes();
   }
+  for (const Int8Matrix& m : int8_) n += m.integers.desc().bytes() + m.scales.desc().bytes();
   return n;
 }
 

@@ -20,6 +20,12 @@ enum class WeightCopies : uint8_t {
   bf16,             ///< inference in bf16: the copy alone
 };
 
+/// A matrix of integers in [-127, 127] with a factor for each row.
+struct Int8Matrix {
+  Tensor integers;  ///< u8 [out, in]: the bits of int8
+  Tensor scales;    ///< f32 [out]
+};
+
 class Parameters {
  public:
   Parameters() = default;
@@ -33,6 +39,13 @@ class Parameters {
   /// Rounds the master of parameter `index` into its bf16 copy, where it has one.
   void refresh(int index, int64_t first, int64_t last) noexcept;
 
+  /// For inference: replaces every matrix that activations are multiplied by with integers. The
+  /// embedding table stays what it is, and gets an int8 copy beside it where it is the output
+  /// head too (`tied_head`). Nothing can be assigned or saved afterwards. Throws Error(input) where
+  /// a weight is not finite, Error(usage) where it was done already.
+  void quantise(bool tied_head);
+  bool is_quantised() const { return !int8_.empty(); }
+
   int count() const { return static_cast<int>(specs_.size()); }
   const std::vector<ParameterSpec>& specs() const { return specs_; }
   const ParameterSpec& spec(int index) const { return specs_[static_cast<size_t>(index)]; }
@@ -45,6 +58,10 @@ class Parameters {
 
   bool has_master(int index) const { return master_[static_cast<size_t>(index)].numel() > 0; }
   bool has_bf16(int index) const { return bf16_[static_cast<size_t>(index)].numel() > 0; }
+  bool has_int8(int index) const {
+    return is_quantised() && int8_[static_cast<size_t>(index)].integers.numel() > 0;
+  }
+  const Int8Matrix& int8(int index) const { return int8_[static_cast<size_t>(index)]; }
   TensorView master(int index) const { return master_[static_cast<size_t>(index)].view(); }
   TensorView bf16_copy(int index) const { return bf16_[static_cast<size_t>(index)].view(); }
   /// The most exact copy there is.
@@ -58,6 +75,7 @@ class Parameters {
  private:
   std::vector<ParameterSpec> specs_;
   std::vector<Tensor> master_, bf16_;
+  std::vector<Int8Matrix> int8_;  // empty, or one for each parameter, those of others without size
   DType dtype_ = DType::f32;
   WeightCopies copies_ = WeightCopies::master;
 };

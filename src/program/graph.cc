@@ -38,7 +38,9 @@ std::vector<ValueId> Graph::add(std::string name, std::unique_ptr<Op> op, std::v
   for (const Use& use : inputs) {
     descs.push_back(value(use.value).desc);
   }
-  OpPlan plan = op->plan(descs, context_);
+  PlanContext context = context_;
+  if (last_rows_) context.time = 1;
+  OpPlan plan = op->plan(descs, context);
   for (size_t i = 0; i < inputs.size(); ++i) {
     const bool through = plan.differentiable.empty() || plan.differentiable[i];
     differentiable = differentiable || (through && value(inputs[i].value).differentiable);
