@@ -8,6 +8,8 @@
 namespace weft {
 namespace {
 
+constexpr int64_t kTaskBytes = int64_t{1} << 16;
+
 class CacheAppend final : public Op {
  public:
   explicit CacheAppend(const CacheAppendSpec& spec) : spec_(spec) {
@@ -52,8 +54,13 @@ class CacheAppend final : public Op {
 
   void forward(const Frame& f) const noexcept override {
     const auto heads = static_cast<int64_t>(spec_.heads.size());
-    parallel_for(f.runtime, f.run.batch * heads, [&](int64_t task, int) {
-      append(f, task / heads, static_cast<size_t>(task % heads));
+    // A decoded token moves a few KiB, which is less work than waking the other threads.
+    const int64_t bytes = f.run.time * spec_.head_dim * static_cast<int64_t>(element_);
+    const int64_t each = std::max<int64_t>(1, kTaskBytes / bytes), all = f.run.batch * heads;
+    parallel_for(f.runtime, (all + each - 1) / each, [&](int64_t task, int) {
+      for (int64_t i = task * each; i < std::min(all, (task + 1) * each); ++i) {
+        append(f, i / heads, static_cast<size_t>(i % heads));
+      }
     });
   }
   void backward(const Frame&) const noexcept override {}

@@ -7,24 +7,23 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "cli/bench.h"
+#include "cli/bench_decode_models.h"
 #include "cli/table.h"
 #include "infer/session.h"
-#include "model/config_toml.h"
+#include "model/explain.h"
 
 namespace weft::cli {
 namespace {
 
-constexpr int64_t kPrompt = 512;
+constexpr int64_t kPrompt = 512;  // tokens of a prefill
+constexpr int64_t kShort = 128;   // tokens in the cache while decoding: 4 % of the f32 weights
+constexpr int64_t kBatch = 16;    // sequences of the batched rows
+constexpr int64_t kLong = 16384;  // tokens in the cache of the rows on long contexts
 
-std::vector<int32_t> random_tokens(int64_t n, int64_t vocab) {
-  const Random random(9, "bench.prompt");
-  std::vector<int32_t> tokens;
-  for (int64_t i = 0; i < n; ++i) {
-    tokens.push_back(
-        static_cast<int32_t>(random.below(static_cast<uint64_t>(i), static_cast<uint64_t>(vocab))));
-  }
-  return tokens;
-}
+/// Rows of batch 1 and then of a batch, to compare.
+struct Rates {
+  double one = 0, many = 0;  // tokens per second
+};
 
 std::vector<double> logits_of(const Session& session) {
   std::vector<double> logits(static_cast<size_t>(session.vocab()));
@@ -32,72 +31,158 @@ std::vector<double> logits_of(const Session& session) {
   return logits;
 }
 
-/// Token by token must give what one feed gives.
-void check_decoding(const Model& model, const Runtime& runtime) {
-  const std::vector<int32_t> tokens = random_tokens(48, model.config.vocab);
-  Session whole(model, {.context = 48, .runtime = runtime});
-  Session single(model, {.context = 48, .runtime = runtime});
-  whole.feed(tokens);
-  for (const int32_t& token : tokens) single.feed({&token, 1});
-  const std::vector<double> want = logits_of(whole), got = logits_of(single);
+/// The largest difference of two rows of logits, relative to the largest logit.
+double apart(const std::vector<double>& got, const std::vector<double>& want) {
   double error = 0, scale = 0;
   for (size_t i = 0; i < want.size(); ++i) {
     error = std::max(error, std::abs(got[i] - want[i]));
     scale = std::max(scale, std::abs(want[i]));
   }
-  const double limit = compute_dtype(model) == DType::bf16 ? 3e-2 : 1e-4;
-  if (error <= limit * scale) return;
-  fail(ErrorCode::runtime,
-       {"bench decode", "token by token as in one feed",
-        fmt::format("a difference of {:.1e}", error / scale), "see weft check"});
+  return error / scale;
 }
 
-void bench_model(const BenchContext& context, const std::string& design, DType type,
-                 std::vector<BenchResult>& results) {
-  const std::string name = fmt::format("{} {} dim 384 x 6", design, name_of(type));
-  const std::string prefill_row = fmt::format("prefill {} T={}", name, kPrompt);
-  const std::string decode_row = fmt::format("decode {} after {}", name, kPrompt);
-  const bool prefills = context.wanted(prefill_row), decodes = context.wanted(decode_row);
-  if (!prefills && !decodes) return;
-  const WeightCopies copies = type == DType::bf16 ? WeightCopies::bf16 : WeightCopies::master;
-  const Model model = make_model(design_config(design), 1, DType::f32, copies);
-  check_decoding(model, context.runtime);
-  Session session(model, {.context = 4 * kPrompt, .runtime = context.runtime});
-  const std::vector<int32_t> prompt = random_tokens(kPrompt, model.config.vocab);
-  const Timing prefill = time_runs([&] { session.truncate(0), session.feed(prompt); }, 0.5, 3);
-  results.push_back(timed(prefill_row, prefill));
-  results.back().tokens_per_second = static_cast<double>(kPrompt) / prefill.median;
-  const int32_t token = 1;
-  const Timing decode = time_runs(
+/// Token by token, and in a batch, must give what one feed gives.
+void check_decoding(const Model& model, const Runtime& runtime) {
+  constexpr int64_t kTokens = 24;
+  const std::vector<int32_t> tokens = bench_tokens(kTokens, model.config.vocab);
+  Session whole(model, {.context = kTokens, .runtime = runtime});
+  Session single(model, {.context = kTokens, .runtime = runtime});
+  Session batch(model, {.batch = kBatch, .context = kTokens, .chunk = 1, .runtime = runtime});
+  whole.feed(tokens);
+  for (const int32_t& token : tokens) {
+    single.feed({&token, 1});
+    batch.feed(std::vector<int32_t>(static_cast<size_t>(kBatch), token));
+  }
+  const double limit = compute_dtype(model) == DType::bf16 ? 3e-2 : 1e-4;
+  for (const Session* session : {&single, &batch}) {
+    const double error = apart(logits_of(*session), logits_of(whole));
+    if (error <= limit) continue;
+    fail(ErrorCode::runtime, {"bench decode", "token by token as in one feed",
+                              fmt::format("a difference of {:.1e}", error), "see weft check"});
+  }
+}
+
+/// FLOPs of a prompt: of the matrices that every token goes through, of the head once, of causal
+/// attention.
+double prefill_flops(const Model& model, int64_t tokens) {
+  const ModelConfig& c = model.config;
+  const auto n = static_cast<double>(tokens);
+  double matrices = 0;
+  for (const ParameterSpec& spec : model.parameters.specs()) {
+    const bool per_token =
+        spec.group == ParameterGroup::attention || spec.group == ParameterGroup::ffn;
+    if (per_token) matrices += static_cast<double>(spec.shape.numel());
+  }
+  const double head = static_cast<double>(c.vocab * c.dim);
+  const double attention = static_cast<double>(2 * c.layers * c.heads * c.head_dim) * n * n;
+  return 2 * n * matrices + 2 * head + attention;
+}
+
+BenchResult bench_prefill(const std::string& name, const Model& model, const Runtime& runtime) {
+  Session session(model, {.context = kPrompt, .runtime = runtime});
+  const std::vector<int32_t> prompt = bench_tokens(kPrompt, model.config.vocab);
+  const Timing timing = time_runs([&] { session.truncate(0), session.feed(prompt); }, 0.6, 3);
+  BenchResult r = timed(fmt::format("prefill {} T={}", name, kPrompt), timing,
+                        prefill_flops(model, kPrompt), compute_dtype(model));
+  r.tokens_per_second = static_cast<double>(kPrompt) / timing.median;
+  return r;
+}
+
+/// Steps of `batch` sequences that have `length` tokens each in the cache.
+BenchResult bench_steps(const std::string& name, const Model& model, const Runtime& runtime,
+                        int64_t batch, int64_t length, double seconds) {
+  constexpr int64_t kSteps = 512;  // before the session goes back
+  Session session(model, {.batch = batch,
+                          .context = length + kSteps,
+                          .chunk = std::min<int64_t>(kPrompt, length) / batch,
+                          .runtime = runtime});
+  session.feed(bench_tokens(batch * length, model.config.vocab));
+  const std::vector<int32_t> next = bench_tokens(batch, model.config.vocab);
+  const Timing timing = time_runs(
       [&] {
-        if (session.length() == session.context()) session.truncate(kPrompt);
-        session.feed({&token, 1});
+        if (session.length() == session.context()) session.truncate(length);
+        session.feed(next);
       },
-      1, 64);
-  // Every weight is read once a token; what the cache adds is little beside it at this length.
-  const double bytes = static_cast<double>(model.parameters.bytes());
-  BenchResult r = timed_memory(decode_row, decode, {0, bytes});
-  r.tokens_per_second = 1 / decode.median;
-  r.note =
-      "of the memory bandwidth; cache " + human_bytes(static_cast<double>(session.cache_bytes()));
-  results.push_back(std::move(r));
+      seconds, 16);
+  BenchResult r = timed(fmt::format("decode {}", name), timing);
+  r.tokens_per_second = static_cast<double>(batch) / timing.median;
+  r.bound = Bound::bandwidth;
+  r.rate = weight_bytes_of_a_step(model) / timing.median * 1e-9;
+  r.note = fmt::format("{:.1f} GB/s of weights; cache {}", r.rate,
+                       human_bytes(static_cast<double>(session.cache_bytes())));
+  return r;
+}
+
+void bench_model(const std::string& name, const Model& model, const Runtime& runtime,
+                 std::vector<BenchResult>& results) {
+  check_decoding(model, runtime);
+  results.push_back(bench_prefill(name, model, runtime));
+  results.push_back(bench_steps(name + " batch 1", model, runtime, 1, kShort, 1.2));
+  const double one = *results.back().tokens_per_second;
+  BenchResult many =
+      bench_steps(fmt::format("{} batch {}", name, kBatch), model, runtime, kBatch, kShort, 1.2);
+  many.ratio = *many.tokens_per_second / one;
+  many.note = fmt::format("{:.1f}x the tokens/s of one; {}", *many.ratio, many.note);
+  results.push_back(std::move(many));
+}
+
+/// The mean loss of a fixed text, in nats per token, each token after those before it.
+double loss_of(const Model& model, const Runtime& runtime) {
+  constexpr int64_t kTokens = 96;
+  const std::vector<int32_t> text = bench_tokens(kTokens + 1, model.config.vocab);
+  Session session(model, {.context = kTokens, .chunk = 1, .runtime = runtime});
+  double loss = 0;
+  for (size_t i = 0; i < static_cast<size_t>(kTokens); ++i) {
+    session.feed({&text[i], 1});
+    const std::vector<double> logits = logits_of(session);
+    const double most = *std::max_element(logits.begin(), logits.end());
+    double sum = 0;
+    for (const double x : logits) sum += std::exp(x - most);
+    loss += std::log(sum) + most - logits[static_cast<size_t>(text[i + 1])];
+  }
+  return loss / static_cast<double>(kTokens);
+}
+
+/// The model of 124 M parameters in all three precisions, from the same values.
+void bench_large(const BenchContext& context, std::vector<BenchResult>& results) {
+  const Runtime& runtime = context.runtime;
+  Model model = large_model();
+  const std::string size =
+      fmt::format("{:.0f}M tied", static_cast<double>(model.parameters.elements()) * 1e-6);
+  bench_model("f32 " + size, model, runtime, results);
+  const double exact = loss_of(model, runtime);
+  bench_model("bf16 " + size, in_bf16(model), runtime, results);
+  model.parameters.quantise(model.config.tie_embeddings);
+  bench_model("int8 " + size, model, runtime, results);
+  const double rounded = loss_of(model, runtime);
+  for (BenchResult& r : results) {
+    if (r.name != "decode int8 " + size + " batch 1") continue;
+    r.note =
+        fmt::format("loss {:.4f}, {:+.5f} nats beside f32; {}", rounded, rounded - exact, r.note);
+  }
+}
+
+/// What shared caches save: one model size, a long context.
+void bench_long(const BenchContext& context, std::vector<BenchResult>& results) {
+  double first = 0;
+  for (const char* design : {"transformer", "svformer", "cla"}) {
+    const Model model = small_model(design);
+    BenchResult r = bench_steps(fmt::format("{} f32 dim 384 x 6 after {}", design, kLong), model,
+                                context.runtime, 1, kLong, 1);
+    if (first == 0) first = *r.tokens_per_second;
+    r.ratio = *r.tokens_per_second / first;
+    r.note = fmt::format("{:.2f}x the tokens/s of transformer; {}", *r.ratio, r.note);
+    r.bound = Bound::none;  // most of what is read is the cache
+    results.push_back(std::move(r));
+  }
 }
 
 }  // namespace
 
 std::vector<BenchResult> bench_decode(const BenchContext& context) {
-  std::vector<std::string> names = {"transformer"};
-  if (context.all) {
-    for (const char* more : {"resformer", "svformer", "sla", "stick-breaking"}) {
-      names.emplace_back(more);
-    }
-  }
   std::vector<BenchResult> results;
-  for (const std::string& design : names) {
-    for (const DType type : {DType::f32, DType::bf16}) {
-      bench_model(context, design, type, results);
-    }
-  }
+  bench_large(context, results);
+  if (context.all) bench_long(context, results);
   return results;
 }
 

@@ -40,7 +40,7 @@ class EvalVerb final : public Verb {
     flags.integer("--sequences", questions_.sequences, {1, int64_t{1} << 40},
                   "of a task: how many to ask for each result (1000)");
     flags.integer("--seed", questions_.seed, {0}, "of a task: of the sequences (0)");
-    flags.word("--precision", precision_, "f32, bf16 or f64 (that of the weights)");
+    flags.word("--precision", precision_, "f32, bf16, f64 or int8 weights (that of the weights)");
     flags.repeated("--set", settings_,
                    "model.loop.repeats=4: a key of [model], another reading of the weights; of a "
                    "task back=2: one of data.task_args");
@@ -53,7 +53,8 @@ class EvalVerb final : public Verb {
     for (const std::string& text : settings_) {
       (text.starts_with("model.") ? model_settings_ : questions_.settings).push_back(text);
     }
-    const LoadedModel loaded = load(model_, precision_, model_settings_);
+    LoadedModel loaded = load(model_, precision_, model_settings_);
+    if (loaded.model.parameters.is_quantised()) loaded.model = dequantised(loaded.model);
     if (loaded.task) {
       if (data_.empty() && max_tokens_ < 0) return eval_task(invocation, loaded, questions_);
       fail(ErrorCode::usage,

@@ -32,7 +32,7 @@ class GenerateVerb final : public Verb {
     flags.number("--repetition-penalty", sampler_.repetition_penalty,
                  "divides the logits of tokens seen before (1)");
     flags.integer("--seed", seed_, {0}, "of the random numbers (0)");
-    flags.word("--precision", precision_, "f32, bf16 or f64 (that of the weights)");
+    flags.word("--precision", precision_, "f32, bf16, f64 or int8 weights (that of the weights)");
   }
 
   int run(const Invocation& invocation) override {

@@ -14,7 +14,7 @@ std::optional<DType> parse_precision(const std::string& text) {
   for (const DType t : {DType::f32, DType::bf16, DType::f64}) {
     if (text == name_of(t)) return t;
   }
-  fail(ErrorCode::usage, {"--precision", "f32, bf16 or f64", io::in_quotes(text)});
+  fail(ErrorCode::usage, {"--precision", "f32, bf16, f64 or int8", io::in_quotes(text)});
 }
 
 bool is_of_task(const std::string& model) {
@@ -25,9 +25,21 @@ bool is_of_task(const std::string& model) {
   }
 }
 
+namespace {
+
+Model load_as(const std::filesystem::path& checkpoint, const std::string& precision,
+              const std::vector<io::Override>& overrides) {
+  const bool int8 = precision == "int8";
+  Model model = load_model(checkpoint, parse_precision(int8 ? "" : precision), Axes(), overrides);
+  if (int8) model.parameters.quantise(model.config.tie_embeddings);
+  return model;
+}
+
+}  // namespace
+
 LoadedModel load(const std::string& model, const std::string& precision,
                  const std::vector<std::string>& settings) {
-  const std::optional<DType> type = parse_precision(precision);
+  if (precision != "int8") parse_precision(precision);  // before anything is looked for
   std::vector<io::Override> overrides;
   for (const std::string& text : settings) overrides.push_back(io::parse_override(text));
   std::filesystem::path checkpoint = find_checkpoint(model);
@@ -35,10 +47,10 @@ LoadedModel load(const std::string& model, const std::string& precision,
   std::error_code ignored;
   if (std::filesystem::exists(checkpoint / "task.json", ignored)) {
     TaskSettings task = read_task(checkpoint / "task.json");
-    return {checkpoint, load_model(checkpoint, type, Axes(), overrides), nullptr, std::move(task)};
+    return {checkpoint, load_as(checkpoint, precision, overrides), nullptr, std::move(task)};
   }
   std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(checkpoint / "tokenizer.json");
-  return {checkpoint, load_model(checkpoint, type, Axes(), overrides), std::move(tokenizer), {}};
+  return {checkpoint, load_as(checkpoint, precision, overrides), std::move(tokenizer), {}};
 }
 
 void refuse_beyond_memory(double bytes, const std::string& what, const std::string& hint) {

@@ -19,8 +19,9 @@ struct LoadedModel {
   std::optional<TaskSettings> task;
 };
 
-/// Loads a run, checkpoint or model folder. `precision`: "" (that of the weights), f32, bf16 or
-/// f64. `settings`: "model.loop.repeats=4", keys of [model] that leave the weights what they are.
+/// Loads a run, checkpoint or model folder. `precision`: "" (that of the weights), f32, bf16,
+/// f64, or int8: matrices rounded to integers, activations in the type of the weights. `settings`:
+/// "model.loop.repeats=4", keys of [model] that leave the weights what they are.
 LoadedModel load(const std::string& model, const std::string& precision,
                  const std::vector<std::string>& settings = {});
 

@@ -25,9 +25,6 @@ std::vector<EvalWindows> windows_of(const Corpus& corpus, Split split,
 
 std::vector<LengthLoss> evaluate(const Model& model, const Corpus& corpus, Split split,
                                  std::span<const int64_t> lengths, const EvaluateOptions& options) {
-  if (model.parameters.is_quantised()) {
-    return evaluate(dequantised(model, options.axes), corpus, split, lengths, options);
-  }
   const std::vector<EvalWindows> windows = windows_of(corpus, split, lengths, options.max_tokens);
   if (options.on_start) options.on_start();
   double total = 0, done = 0;

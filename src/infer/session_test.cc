@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/error.h"
 #include "infer/generate.h"
@@ -94,6 +95,56 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"skipv1", DType::f32, 0}, Case{"alibi", DType::f32, 0},
                     Case{"stick-breaking", DType::f32, 0}, Case{"stick-breaking", DType::f32, 6},
                     Case{"resformer", DType::bf16, 0}));
+
+class Int8Session : public testing::TestWithParam<Case> {};
+
+TEST_P(Int8Session, ComputesWithTheDequantisedWeights) {
+  const Case& c = GetParam();
+  ModelConfig config = tiny_config(c.design, 32);
+  config.tie_embeddings = c.window == 0;
+  for (LayerConfig& layer : config.layer) layer.window = c.window;
+  Model model = tiny_model(config, c.type);
+  const size_t before = model.parameters.bytes();
+  model.parameters.quantise(config.tie_embeddings);
+  EXPECT_LT(model.parameters.bytes(), before);
+  EXPECT_EQ(compute_dtype(model), c.type);
+  const Model plain = dequantised(model);
+  // bf16 programs round activations that the f32 one does not.
+  const double limit = c.type == DType::bf16 ? 3e-2 : 1e-5;
+  const std::vector<int32_t> tokens = random_tokens(29);
+  Session want(plain, {.context = 29, .runtime = {}});
+  want.feed(tokens);
+  for (const int64_t chunk : {1, 7, 29}) {  // a matrix by a vector, a panel, two of them
+    Session session(model, {.context = 29, .chunk = chunk, .runtime = Runtime::best()});
+    session.feed(tokens);
+    expect_close(logits_of(session), logits_of(want), limit);
+  }
+  Session many(model, {.batch = 3, .context = 24, .runtime = {}});  // 72 rows: through oneDNN
+  std::vector<int32_t> three;
+  for (int i = 0; i < 3; ++i) three.insert(three.end(), tokens.begin(), tokens.begin() + 24);
+  many.feed(three);
+  Session one(plain, {.context = 24, .runtime = {}});
+  one.feed(std::span(tokens).first(24));
+  for (int64_t b = 0; b < 3; ++b) expect_close(logits_of(many, b), logits_of(one), limit);
+}
+
+INSTANTIATE_TEST_SUITE_P(Designs, Int8Session,
+                         testing::Values(Case{"transformer", DType::f32, 0},
+                                         Case{"transformer", DType::bf16, 0},
+                                         Case{"gqa", DType::f32, 6},
+                                         Case{"svformer", DType::f32, 0},
+                                         Case{"sla", DType::f32, 5}));
+
+TEST(Int8, OfTheWeightsThereIsNoWayBack) {
+  Model model = tiny("transformer");
+  model.parameters.quantise(false);
+  EXPECT_THROW(model.parameters.quantise(false), Error);
+  EXPECT_THROW(save_model("nowhere", model), Error);
+  Model broken = tiny("transformer");
+  const int up = broken.parameters.find("model.layers.1.mlp.up_proj.weight");
+  broken.parameters.master(up).as<float>()[3] = std::numeric_limits<float>::infinity();
+  EXPECT_THROW(broken.parameters.quantise(false), Error);
+}
 
 TEST(Session, TruncateGoesBack) {
   const Model model = tiny("resformer");
