@@ -112,6 +112,22 @@ TEST_F(CliModel, EvalGivesTheKeysOfTheContract) {
   EXPECT_EQ(std::count(table.out.begin(), table.out.end(), '\n'), 2) << table.out;
 }
 
+TEST_F(CliModel, Int8WeightsEvaluateAndGenerate) {
+  const auto loss = [&](const char* precision) {
+    const Output got = weft({"eval", run_, "--data", *scratch_ / "text.txt", "--lengths", "32",
+                             "--precision", precision, "--json"});
+    EXPECT_EQ(got.code, 0) << got.err;
+    return io::parse_json(got.out, "eval")["results"][0]["loss"].get<double>();
+  };
+  const double exact = loss("f32"), rounded = loss("int8");
+  EXPECT_NE(rounded, exact);
+  EXPECT_NEAR(rounded, exact, 0.01);
+  const Output text = weft(
+      {"generate", run_, "--prompt", "It was", "--tokens", "8", "--precision", "int8", "--json"});
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_EQ(io::parse_json(text.out, "generate")["tokens"].size(), 8u);
+}
+
 TEST_F(CliModel, EvalWarnsBeyondTheTrainedContextBeforeItWorks) {
   const Scratch other;
   int screen = -1, terminal = -1;

@@ -16,7 +16,7 @@ namespace weft::cli {
 namespace {
 
 constexpr int64_t kPrompt = 512;  // tokens of a prefill
-constexpr int64_t kShort = 128;   // tokens in the cache while decoding: 4 % of the f32 weights
+constexpr int64_t kShort = 32;    // tokens in the cache while decoding: the weights are the work
 constexpr int64_t kBatch = 16;    // sequences of the batched rows
 constexpr int64_t kLong = 16384;  // tokens in the cache of the rows on long contexts
 
@@ -91,10 +91,10 @@ BenchResult bench_prefill(const std::string& name, const Model& model, const Run
 /// Steps of `batch` sequences that have `length` tokens each in the cache.
 BenchResult bench_steps(const std::string& name, const Model& model, const Runtime& runtime,
                         int64_t batch, int64_t length, double seconds) {
-  constexpr int64_t kSteps = 512;  // before the session goes back
+  constexpr int64_t kSteps = 96;  // before the session goes back
   Session session(model, {.batch = batch,
                           .context = length + kSteps,
-                          .chunk = std::min<int64_t>(kPrompt, length) / batch,
+                          .chunk = std::max<int64_t>(1, std::min(kPrompt, length) / batch),
                           .runtime = runtime});
   session.feed(bench_tokens(batch * length, model.config.vocab));
   const std::vector<int32_t> next = bench_tokens(batch, model.config.vocab);
@@ -146,15 +146,16 @@ double loss_of(const Model& model, const Runtime& runtime) {
 /// The model of 124 M parameters in all three precisions, from the same values.
 void bench_large(const BenchContext& context, std::vector<BenchResult>& results) {
   const Runtime& runtime = context.runtime;
-  Model model = large_model();
+  const Model model = large_model();
   const std::string size =
       fmt::format("{:.0f}M tied", static_cast<double>(model.parameters.elements()) * 1e-6);
   bench_model("f32 " + size, model, runtime, results);
   const double exact = loss_of(model, runtime);
-  bench_model("bf16 " + size, in_bf16(model), runtime, results);
-  model.parameters.quantise(model.config.tie_embeddings);
-  bench_model("int8 " + size, model, runtime, results);
-  const double rounded = loss_of(model, runtime);
+  Model half = in_bf16(model);
+  bench_model("bf16 " + size, half, runtime, results);
+  half.parameters.quantise(half.config.tie_embeddings);  // activations stay bf16
+  bench_model("int8 " + size, half, runtime, results);
+  const double rounded = loss_of(half, runtime);
   for (BenchResult& r : results) {
     if (r.name != "decode int8 " + size + " batch 1") continue;
     r.note =
