@@ -7,6 +7,7 @@
 #   src/NAME/**/*_mechanism.cc  -> both: a part under #ifdef WEFT_ISA, another without; also for WEFT_DOT_ISAS
 #   src/NAME/**/*_test.cc       -> test program weft_NAME_test
 #   *_cuda.cc, *_cuda_test.cc   -> see WeftCuda.cmake
+#   *_onednn.cc or *_plain.cc   -> the one of them that WEFT_ONEDNN says
 # Files are found by their names: adding one needs no change here.
 
 # Errors with the compilers that are tested; others warn about things that nobody has looked at yet.
@@ -28,14 +29,17 @@ endif()
 # One source, several instruction sets. A *_simd.cc file puts all it defines into namespace WEFT_ISA and
 # is picked at run time; it may include src/simd and the headers of base only, so that no inline
 # function of a system header is compiled with instructions that the machine may lack.
+set(WEFT_DOT_ISAS "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   set(WEFT_ISAS generic avx2 avx512)
   set(WEFT_DOT_ISAS avx512bf16)  # with a dot product of bf16: for the products of attention alone
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(WEFT_ISAS neon)
 else()
   set(WEFT_ISAS generic)
-  set(WEFT_DOT_ISAS "")
 endif()
 set(WEFT_ISA_FLAGS_generic "")
+set(WEFT_ISA_FLAGS_neon "")
 set(WEFT_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
 set(WEFT_ISA_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c
                           -mprefer-vector-width=512)
@@ -81,6 +85,7 @@ function(weft_folder name)
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER tests EXCLUDE REGEX "_cuda_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_simd|_test|_bench|_cuda|/main)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_${WEFT_OTHER_GEMM}\\.cc$")
 
   set(links ${ARG_LINK})
   foreach(folder IN LISTS ARG_USES)
@@ -137,7 +142,7 @@ function(weft_library)
   target_include_directories(weft PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                          $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(weft PUBLIC Threads::Threads PRIVATE fmt::fmt PkgConfig::XXHASH
-                        OpenMP::OpenMP_CXX DNNL::dnnl)
+                        OpenMP::OpenMP_CXX ${WEFT_GEMM_LIBRARY})
   include(WeftInstall OPTIONAL)
 endfunction()
 

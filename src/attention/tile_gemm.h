@@ -6,9 +6,8 @@
 
 namespace weft::WEFT_ISA {
 
-/// Rows of C held in registers: two vectors each leave room for the operands (32 registers on
-/// AVX-512, 16 elsewhere).
-inline constexpr int kGemmRows = kLanes == 16 ? 8 : 4;
+/// Rows of C held in registers: two vectors each leave room for the operands.
+inline constexpr int kGemmRows = kRegisters / 4;
 
 /// How the operands A(m, k) lie in memory.
 enum class Along : uint8_t {

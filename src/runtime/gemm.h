@@ -1,4 +1,5 @@
-// Matrix products through oneDNN, planned once and run blind.
+// Matrix products, planned once and run blind: by oneDNN (gemm_onednn.cc), or in a build without it
+// by plain code (gemm_plain.cc).
 //
 // oneDNN splits work by the number of threads it sees, which changes the order of sums. Here the
 // product is cut into tiles that depend on the sizes alone, every tile is a single-threaded oneDNN
@@ -37,6 +38,11 @@ struct GemmSpec {
   double flops() const {
     return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   }
+  /// The same with its leading dimensions filled in. Throws Error(usage) for types or sizes that
+  /// are not supported.
+  GemmSpec checked() const;
+  /// C = 0, the sum of no terms; of checked specifications.
+  void clear(float* c) const noexcept;
   bool operator==(const GemmSpec&) const = default;
 };
 
@@ -51,13 +57,13 @@ class Gemm {
 
   /// Bytes that run() needs, for all threads together.
   size_t scratch_bytes() const;
-  /// What oneDNN chose for the largest tile ("brg:avx512_core_bf16"), "+f32" where bf16 operands
-  /// are widened because this machine cannot multiply them.
+  /// What oneDNN chose for the largest tile ("brg:avx512_core_bf16"), or "plain"; "+f32" where bf16
+  /// operands are widened because nothing here can multiply them.
   const std::string& implementation() const;
 
   /// C = A*B, or C += A*B with `add`. `rows` is the actual size of the open dimension, at most the
   /// planned one; nothing beyond it is read or written. Two runs of one object must not overlap in
-  /// time. `scratch` is 64-byte aligned.
+  /// time. `scratch` is 64-byte aligned, and not touched where there are no rows.
   void run(const void* a, const void* b, void* c, int64_t rows, bool add,
            void* scratch) const noexcept;
 
@@ -79,5 +85,10 @@ class GemmPool {
   Runtime runtime_;
   std::vector<std::pair<GemmSpec, std::shared_ptr<const Gemm>>> made_;
 };
+
+/// Holds oneDNN to an instruction set, so that products too are those of a weaker machine. It keeps
+/// this for the process: for a program to call before its first product, never the library. Throws
+/// Error(runtime) where it is too late.
+void limit_products(Isa isa);
 
 }  // namespace weft

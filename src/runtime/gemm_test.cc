@@ -65,7 +65,7 @@ struct Case {
     Tensor c(before.desc());
     std::memcpy(c.data(), before.data(), before.desc().bytes());
     if (!add) poison(c.data(), static_cast<size_t>(m() * spec.n) * size_of(spec.out));
-    gemm.run(a.data(), b.data(), c.data(), rows, add, scratch.data());
+    gemm.run(a.data(), b.data(), c.data(), rows, add, rows > 0 ? scratch.data() : nullptr);
     return c;
   }
   /// The present rows by the formula, in double.

@@ -11,6 +11,8 @@ std::string_view name_of(Isa isa) {
   switch (isa) {
     case Isa::generic:
       return "generic";
+    case Isa::neon:
+      return "neon";
     case Isa::avx2:
       return "avx2";
     case Isa::avx512:
@@ -21,16 +23,61 @@ std::string_view name_of(Isa isa) {
   return "?";
 }
 
-Isa best_isa() {
+std::span<const Isa> all_isas() {
+  static constexpr Isa list[] = {Isa::avx512bf16, Isa::avx512, Isa::avx2, Isa::neon,
+                                  Isa::generic};
+  return list;
+}
+
+namespace {
+
+#if defined(__x86_64__)
+constexpr std::string_view kPlatform = "x86-64";
+#elif defined(__aarch64__)
+constexpr std::string_view kPlatform = "arm64";
+#else
+constexpr std::string_view kPlatform = "this platform";
+#endif
+
+bool built(Isa isa) {
+#if defined(__x86_64__)
+  return isa != Isa::neon;
+#else
+  return isa == kBaseIsa;
+#endif
+}
+
+/// Of what is built.
+bool executes(Isa isa) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return has_bf16_dot() ? Isa::avx512bf16 : Isa::avx512;
+  if (isa == Isa::avx512bf16) return executes(Isa::avx512) && has_bf16_dot();
+  if (isa == Isa::avx512) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
+  if (isa == Isa::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
-  return Isa::generic;
+  return isa == kBaseIsa;
+}
+
+}  // namespace
+
+std::string refusal(Isa isa) {
+  if (!built(isa)) return "not built for " + std::string(kPlatform);
+  return executes(isa) ? "" : "not executed by this CPU";
+}
+
+std::vector<Isa> isas_here() {
+  std::vector<Isa> here;
+  for (const Isa isa : all_isas()) {
+    if (refusal(isa).empty()) here.push_back(isa);
+  }
+  return here;
+}
+
+Isa best_isa() {
+  return isas_here().front();
 }
 
 bool has_bf16_dot() {

@@ -2,18 +2,34 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 namespace weft {
 
-/// Instruction sets that kernels are compiled for, weakest first. `generic` is whatever the
-/// compiler targets without flags (SSE2 on x86-64, NEON on arm64); avx512bf16 adds the dot product
-/// of bf16 pairs, which attention is compiled for.
-enum class Isa : uint8_t { generic, avx2, avx512, avx512bf16 };
+/// Instruction sets that kernels are compiled for, weakest first. `neon` is what every arm64
+/// machine executes, `generic` what the compiler targets without flags elsewhere (SSE2 on x86-64);
+/// avx512bf16 adds the dot product of bf16 pairs, which attention is compiled for.
+enum class Isa : uint8_t { generic, neon, avx2, avx512, avx512bf16 };
+
+/// What every machine of this build executes.
+#if defined(__aarch64__)
+inline constexpr Isa kBaseIsa = Isa::neon;
+#else
+inline constexpr Isa kBaseIsa = Isa::generic;
+#endif
 
 std::string_view name_of(Isa isa);
+/// All of them, strongest first.
+std::span<const Isa> all_isas();
+/// Why this build on this machine has no kernels of the instruction set ("not built for x86-64");
+/// empty: it has.
+std::string refusal(Isa isa);
+/// Those that have them, strongest first.
+std::vector<Isa> isas_here();
 /// The strongest instruction set that this machine executes and this build holds.
 Isa best_isa();
 /// True where the CPU multiplies bf16 natively (AVX512_BF16); elsewhere f32 stands in for it.
@@ -25,7 +41,7 @@ int available_cores();
 
 struct Runtime {
   int threads = 1;
-  Isa isa = Isa::generic;
+  Isa isa = kBaseIsa;       ///< the strongest that kernels may use
   std::string kernel = {};  ///< take only kernels of this name (and `ref`); empty: the fastest
 
   /// All cores, the best instruction set.

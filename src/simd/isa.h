@@ -8,6 +8,9 @@
 #if defined(__x86_64__) || defined(_M_X64)
 #define WEFT_FOR_EACH_ISA(X) X(avx512) X(avx2) X(generic)
 #define WEFT_FOR_EACH_DOT_ISA(X) X(avx512bf16)
+#elif defined(__aarch64__)
+#define WEFT_FOR_EACH_ISA(X) X(neon)
+#define WEFT_FOR_EACH_DOT_ISA(X)
 #else
 #define WEFT_FOR_EACH_ISA(X) X(generic)
 #define WEFT_FOR_EACH_DOT_ISA(X)

@@ -19,7 +19,7 @@ bool executes(std::string_view isa) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
   if (isa == "avx2") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
-  return isa == "generic";
+  return isa == "generic" || isa == "neon";
 }
 
 template <class F>

@@ -32,6 +32,11 @@ inline constexpr int kLanes = 8;
 #else
 inline constexpr int kLanes = 4;
 #endif
+#if defined(WEFT_ISA_avx512) || defined(__aarch64__)
+inline constexpr int kRegisters = 32;  ///< of vectors
+#else
+inline constexpr int kRegisters = 16;
+#endif
 
 typedef float Vec __attribute__((vector_size(4 * kLanes)));
 typedef int32_t Mask __attribute__((vector_size(4 * kLanes)));  ///< 0 or -1 a lane
@@ -40,7 +45,7 @@ typedef uint32_t WordVec __attribute__((vector_size(4 * kLanes)));
 typedef uint16_t HalfVec __attribute__((vector_size(2 * kLanes)));
 
 WEFT_INLINE Vec splat(float x) {
-  return Vec{} + x;
+  return x - Vec{};  // x + 0 would turn -0 into 0, so that the addition stays in the code
 }
 WEFT_INLINE IntVec splat_int(int32_t x) {
   return IntVec{} + x;
@@ -65,8 +70,12 @@ WEFT_INLINE void store(float* p, Vec v) {
 
 /// The values of bfloat16 bit patterns; exact.
 WEFT_INLINE Vec widen(HalfVec h) {
-  const WordVec w = __builtin_convertvector(h, WordVec) << 16;
-  return reinterpret_cast<Vec>(w);
+#if defined(__aarch64__)  // GCC 12 takes the conversion apart, lane by lane
+  const WordVec w = vmovl_u16(h);
+#else
+  const WordVec w = __builtin_convertvector(h, WordVec);
+#endif
+  return reinterpret_cast<Vec>(w << 16);
 }
 /// Bit patterns of the nearest bfloat16 (ties to even, a NaN stays one): the rule of weft::bf16.
 WEFT_INLINE HalfVec narrow(Vec v) {
@@ -183,6 +192,8 @@ WEFT_INLINE Vec sqrt(Vec a) {
   return _mm512_maskz_sqrt_ps(0xffff, a);
 #elif defined(WEFT_ISA_avx2)
   return _mm256_sqrt_ps(a);
+#elif defined(__aarch64__)
+  return vsqrtq_f32(a);
 #else
   Vec r;
   for (int i = 0; i < kLanes; ++i) r[i] = __builtin_sqrtf(a[i]);
@@ -218,6 +229,8 @@ WEFT_INLINE bool any(Mask m) {
   return _mm512_movepi32_mask(reinterpret_cast<__m512i>(m)) != 0;
 #elif defined(WEFT_ISA_avx2)
   return _mm256_movemask_ps(reinterpret_cast<__m256>(m)) != 0;
+#elif defined(__aarch64__)
+  return vmaxvq_u32(reinterpret_cast<uint32x4_t>(m)) != 0;
 #else
   int32_t hit = 0;
   for (int i = 0; i < kLanes; ++i) hit |= m[i];

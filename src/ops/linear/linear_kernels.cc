@@ -1,5 +1,7 @@
 #include "ops/linear/linear_kernels.h"
 
+#include "runtime/gemm_library.h"
+
 namespace weft {
 namespace {
 
@@ -21,8 +23,8 @@ constexpr const Panels& dot_panels(Isa isa) {
 }  // namespace
 
 std::span<const Kernel<LinearKernel>> linear_kernels() {
-#define WEFT_ENTRY(isa)                                                       \
-  Kernel<LinearKernel>{{"onednn+" #isa, Isa::isa, {DType::f32, DType::bf16}}, \
+#define WEFT_ENTRY(isa)                                                           \
+  Kernel<LinearKernel>{{WEFT_GEMM "+" #isa, Isa::isa, {DType::f32, DType::bf16}}, \
                        {true, isa::matvec_f32, isa::matvec_bf16, isa::matvec_bf16_f32}},
   static const Kernel<LinearKernel> list[] = {WEFT_FOR_EACH_ISA(WEFT_ENTRY){
       {"ref", Isa::generic, {DType::f64, DType::f32, DType::bf16}}, {}}};

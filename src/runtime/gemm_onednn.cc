@@ -1,5 +1,4 @@
-#include "runtime/gemm.h"
-
+// Gemm by oneDNN.
 #include <omp.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "runtime/gemm.h"
 
 namespace weft {
 namespace {
@@ -179,11 +179,10 @@ struct Gemm::Impl {
   size_t a_bytes = 0, b_bytes = 0, c_bytes = 0, pad_bytes = 0;  // scratch of one thread
 
   Impl(const GemmSpec& s, const Runtime& r)
-      : spec(s), runtime(r), widen(s.widen && s.in == DType::bf16) {}
+      : spec(s.checked()), runtime(r), widen(s.widen && s.in == DType::bf16) {}
 
   size_t thread_bytes() const { return a_bytes + b_bytes + c_bytes + pad_bytes; }
 
-  void check();
   void plan();
   void plan_tile(Tile& tile, bool tail, bool add);
   void run_block(const Tile& tile, const Block& block, const void* a, const void* b, void* c,
@@ -192,27 +191,7 @@ struct Gemm::Impl {
              std::byte* scratch) const noexcept;
   void run_k(const void* a, const void* b, void* c, int64_t rows, bool add,
              std::byte* scratch) const noexcept;
-  void clear(void* c) const noexcept;
 };
-
-void Gemm::Impl::check() {
-  const auto usable = [](DType t) { return t == DType::f32 || t == DType::bf16; };
-  if (!usable(spec.in) || !usable(spec.out) ||
-      (spec.open == OpenDim::k && spec.out != DType::f32)) {
-    fail(ErrorCode::usage,
-         {"gemm", "f32 or bf16 (f32 where the summed dimension is open)",
-          std::string(name_of(spec.in)) + " to " + std::string(name_of(spec.out)), ""});
-  }
-  if (spec.m < 1 || spec.n < 1 || spec.k < 1) {
-    fail(ErrorCode::usage,
-         {"gemm", "m, n, k of at least 1",
-          std::to_string(spec.m) + ", " + std::to_string(spec.n) + ", " + std::to_string(spec.k),
-          ""});
-  }
-  if (spec.lda == 0) spec.lda = spec.transpose_a ? spec.m : spec.k;
-  if (spec.ldb == 0) spec.ldb = spec.transpose_b ? spec.k : spec.n;
-  if (spec.ldc == 0) spec.ldc = spec.n;
-}
 
 void Gemm::Impl::plan_tile(Tile& tile, bool tail, bool add) {
   const bool m_open = spec.open == OpenDim::m;
@@ -372,15 +351,8 @@ void Gemm::Impl::run_k(const void* a, const void* b, void* c, int64_t rows, bool
   });
 }
 
-void Gemm::Impl::clear(void* c) const noexcept {
-  for (int64_t i = 0; i < spec.m; ++i) {
-    std::fill_n(static_cast<float*>(c) + i * spec.ldc, spec.n, 0.0F);
-  }
-}
-
 Gemm::Gemm(const GemmSpec& spec, const Runtime& runtime)
     : impl_(std::make_unique<Impl>(spec, runtime)) {
-  impl_->check();
   try {
     try {
       impl_->plan();
@@ -407,6 +379,15 @@ const std::string& Gemm::implementation() const {
   return impl_->name;
 }
 
+void limit_products(Isa isa) {
+  const auto most = isa == Isa::avx512 ? dnnl::cpu_isa::avx512_core
+                    : isa == Isa::avx2 ? dnnl::cpu_isa::avx2
+                                       : dnnl::cpu_isa::sse41;
+  if (dnnl::set_max_cpu_isa(most) == dnnl::status::success) return;
+  fail(ErrorCode::runtime,
+       {"gemm", "an instruction set before the first product", std::string(name_of(isa)), ""});
+}
+
 void Gemm::run(const void* a, const void* b, void* c, int64_t rows, bool add,
                void* scratch) const noexcept {
   auto* bytes = static_cast<std::byte*>(scratch);
@@ -415,15 +396,8 @@ void Gemm::run(const void* a, const void* b, void* c, int64_t rows, bool add,
   } else if (rows > 0) {
     impl_->run_k(a, b, c, rows, add, bytes);
   } else if (!add) {
-    impl_->clear(c);
+    impl_->spec.clear(static_cast<float*>(c));
   }
-}
-
-std::shared_ptr<const Gemm> GemmPool::get(const GemmSpec& spec) {
-  for (const auto& [made, gemm] : made_) {
-    if (made == spec) return gemm;
-  }
-  return made_.emplace_back(spec, std::make_shared<const Gemm>(spec, runtime_)).second;
 }
 
 }  // namespace weft
