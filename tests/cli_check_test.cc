@@ -1,6 +1,7 @@
 // weft check with a configuration.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli_run.h"
@@ -37,6 +38,29 @@ TEST(CliCheck, JsonIsOneDocument) {
     EXPECT_LE(check.at("measured").get<double>(), check.at("limit").get<double>());
     EXPECT_FALSE(check.at("name").get<std::string>().empty());
   }
+}
+
+// One kernel of each op is chosen for each type, and the others say why not.
+TEST(CliCheck, SaysWhichKernelIsChosenAndWhyNotTheOthers) {
+  const nlohmann::json listed = io::parse_json(weft({"kernels", "--json"}).out, "kernels");
+  std::string weakest;
+  for (const nlohmann::json& isa : listed.at("isas")) {
+    if (!isa.contains("refused")) weakest = isa.at("name");
+  }
+  const Output got = weft({"check", "--json", "--isa", weakest});
+  EXPECT_EQ(got.code, 0) << got.err;
+  const nlohmann::json j = io::parse_json(got.out, "stdout");
+  EXPECT_EQ(j.at("bf16_dot"), false);
+  std::map<std::string, int> chosen;
+  for (const nlohmann::json& row : j.at("kernels")) {
+    const std::string what =
+        row.at("op").get<std::string>() + " " + row.at("dtype").get<std::string>();
+    chosen[what] += row.at("chosen").get<bool>() ? 1 : 0;
+    EXPECT_FALSE(row.at("standing").get<std::string>().empty()) << row;
+    EXPECT_NE(row.contains("refused"), row.contains("forward_error")) << row;
+  }
+  EXPECT_GE(chosen.size(), 30u);
+  for (const auto& [what, count] : chosen) EXPECT_EQ(count, 1) << what;
 }
 
 TEST(CliCheck, RefusesWhatCannotBeChecked) {

@@ -131,6 +131,43 @@ TEST(Cli, KernelsAreListedAtOnce) {
   EXPECT_NE(weft({"kernels"}).out.find("chosen"), std::string::npos);
 }
 
+std::string softmax_kernel(const std::string& isa) {
+  const Output got = weft({"kernels", "--json", "--isa", isa});
+  EXPECT_EQ(got.code, 0) << got.err;
+  const nlohmann::json listed = io::parse_json(got.out, "kernels");
+  for (const nlohmann::json& op : listed.at("ops")) {
+    for (const nlohmann::json& kernel : op.at("kernels")) {
+      if (op.at("name") == "attention softmax" && kernel.at("dtype") == "bf16" &&
+          kernel.at("chosen")) {
+        return kernel.at("name");
+      }
+    }
+  }
+  return "none";
+}
+
+TEST(Cli, AnInstructionSetIsTheStrongestToUse) {
+  const nlohmann::json all = io::parse_json(weft({"kernels", "--json"}).out, "kernels").at("isas");
+  int here = 0;
+  for (const nlohmann::json& isa : all) {
+    const std::string name = isa.at("name");
+    if (isa.contains("refused")) {
+      const Output got = weft({"kernels", "--isa", name});
+      expect_refused(got, "--isa");
+      EXPECT_NE(got.err.find(isa.at("refused").get<std::string>()), std::string::npos) << got.err;
+    } else {
+      EXPECT_EQ(softmax_kernel(name), name);
+      ++here;
+    }
+  }
+  EXPECT_GE(here, 1);
+  EXPECT_LT(here, int(all.size())) << "no machine has all of them";
+  EXPECT_NE(weft({"designs", "--isa", "genericc"}).err.find("generic"), std::string::npos);
+  for (const char* bad : {"genericc", "", "AVX2", "ref"}) {
+    expect_refused(weft({"designs", "--isa", bad}), "--isa");
+  }
+}
+
 TEST(Cli, ExplainEveryDesign) {
   const nlohmann::json list = io::parse_json(weft({"designs", "--json"}).out, "designs");
   for (const nlohmann::json& design : list["designs"]) {

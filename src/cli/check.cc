@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "attention/attention.h"
 #include "base/error.h"
 #include "cli/check_design.h"
+#include "cli/kernel_list.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "io/json.h"
@@ -15,30 +17,79 @@
 namespace weft::cli {
 namespace {
 
-std::string verdict(const KernelRow& row) {
-  if (!row.refused.empty()) return "refused: " + row.refused;
-  if (row.ok()) return "ok";
-  return row.fault.empty() ? "FAILED: error above the limit" : "FAILED: " + row.fault;
+/// What came of a kernel, and where it stands in the list of its op.
+struct Row {
+  KernelRow result;
+  KernelChoice choice;
+};
+
+KernelChoice choice_of(const std::vector<KernelList>& lists, const KernelRow& row) {
+  for (const KernelList& list : lists) {
+    for (const KernelChoice& kernel : list.kernels) {
+      if (list.op == row.op && kernel.kernel == row.kernel && name_of(kernel.dtype) == row.dtype) {
+        return kernel;
+      }
+    }
+  }
+  return {row.kernel, DType::f32, row.refused, false};
 }
 
-std::string error_cell(const KernelRow& row, double error, double limit) {
-  if (!row.refused.empty()) return "";
+std::vector<Row> run_checks(const Runtime& runtime) {
+  const std::vector<KernelList> lists = kernel_lists(runtime);
+  std::vector<Row> rows;
+  const auto add = [&](std::vector<KernelRow> results) {
+    for (KernelRow& r : results) {
+      const KernelChoice choice = choice_of(lists, r);
+      rows.push_back({std::move(r), choice});
+    }
+  };
+  for (const OpInfo& op : op_registry()) add(op.check(runtime));
+  add(check_attention(runtime));
+  return rows;
+}
+
+std::string verdict(const Row& row) {
+  if (!row.choice.refused.empty() || row.result.ok()) return standing(row.choice);
+  return "FAILED: " + (row.result.fault.empty() ? "error above the limit" : row.result.fault);
+}
+
+std::string error_cell(const Row& row, double error, double limit) {
+  if (!row.choice.refused.empty()) return "";
   return fmt::format("{:.1e} / {:.1e}", error, limit);
 }
 
-nlohmann::json to_json(const KernelRow& row) {
-  nlohmann::json j{{"op", row.op}, {"kernel", row.kernel}, {"dtype", row.dtype}};
-  if (!row.refused.empty()) {
-    j["refused"] = row.refused;
-    return j;
-  }
-  j["ok"] = row.ok();
-  j["forward_error"] = row.forward_error;
-  j["forward_limit"] = row.forward_limit;
-  j["backward_error"] = row.backward_error;
-  j["backward_limit"] = row.backward_limit;
-  if (!row.fault.empty()) j["fault"] = row.fault;
+nlohmann::json to_json(const Row& row) {
+  const KernelRow& r = row.result;
+  nlohmann::json j{{"op", r.op}, {"kernel", r.kernel}, {"dtype", r.dtype}};
+  add_standing(row.choice, j);
+  if (!row.choice.refused.empty()) return j;
+  j["ok"] = r.ok();
+  j["forward_error"] = r.forward_error;
+  j["forward_limit"] = r.forward_limit;
+  j["backward_error"] = r.backward_error;
+  j["backward_limit"] = r.backward_limit;
+  if (!r.fault.empty()) j["fault"] = r.fault;
   return j;
+}
+
+/// An op's name above its kernels, so that a line fits into 80 columns.
+std::string table_of(const std::vector<Row>& rows) {
+  Table table({"kernel", "<type", "forward / limit", "backward / limit", "<here"});
+  for (const Row& row : rows) {
+    const KernelRow& r = row.result;
+    table.row({"  " + r.kernel, r.dtype, error_cell(row, r.forward_error, r.forward_limit),
+               error_cell(row, r.backward_error, r.backward_limit), verdict(row)});
+  }
+  std::istringstream lines(table.str());
+  std::string line, text, op;
+  std::getline(lines, line);
+  text = line + "\n";
+  for (const Row& row : rows) {
+    if (row.result.op != op) text += (op = row.result.op) + "\n";
+    std::getline(lines, line);
+    text += line + "\n";
+  }
+  return text;
 }
 
 class CheckVerb final : public Verb {
@@ -64,34 +115,21 @@ class CheckVerb final : public Verb {
 
  private:
   static int check_kernels(const Invocation& invocation) {
-    std::vector<KernelRow> rows;
-    const auto add = [&](const std::vector<KernelRow>& more) {
-      rows.insert(rows.end(), more.begin(), more.end());
-    };
-    for (const OpInfo& op : op_registry()) add(op.check(invocation.runtime));
-    add(check_attention(invocation.runtime));
+    const std::vector<Row> rows = run_checks(invocation.runtime);
     int failed = 0;
-    for (const KernelRow& row : rows) failed += row.refused.empty() && !row.ok();
+    for (const Row& row : rows) failed += row.choice.refused.empty() && !row.result.ok();
     if (invocation.json) {
       nlohmann::json j{{"machine", machine_name()}, {"failed", failed}, {"kernels", {}}};
-      for (const KernelRow& row : rows) j["kernels"].push_back(to_json(row));
+      add_isas(invocation.runtime, j);
+      for (const Row& row : rows) j["kernels"].push_back(to_json(row));
       invocation.console.result(io::to_json_text(j));
-    } else {
-      print(invocation.console, rows, failed);
+      return failed == 0 ? 0 : 1;
     }
+    invocation.console.result(isa_text(invocation.runtime) + "\n" + table_of(rows));
+    invocation.console.note(fmt::format("{}: {}", machine_name(),
+                                        failed == 0 ? "every kernel agrees with its reference"
+                                                    : fmt::format("{} kernels FAILED", failed)));
     return failed == 0 ? 0 : 1;
-  }
-  static void print(const Console& console, const std::vector<KernelRow>& rows, int failed) {
-    Table table({"op", "<kernel", "<type", "forward / limit", "backward / limit", "<result"});
-    for (const KernelRow& r : rows) {
-      table.row({r.op, r.kernel, r.dtype, error_cell(r, r.forward_error, r.forward_limit),
-                 error_cell(r, r.backward_error, r.backward_limit), verdict(r)});
-    }
-    console.result(table.str());
-    console.note(fmt::format("{}: {}{}", machine_name(),
-                             failed == 0 ? "every kernel agrees with its reference"
-                                         : fmt::format("{} kernels FAILED", failed),
-                             has_bf16_dot() ? "" : "; no bf16 dot product, f32 stands in for it"));
   }
 
   std::string what_;

@@ -107,7 +107,8 @@ int check_design(const Invocation& invocation, const std::string& what,
   for (const std::string& text : settings) overrides.push_back(io::parse_override(text));
   const ModelConfig small = checks::shrink(load_run_config(what, overrides).model);
   const ScratchFolder scratch;
-  const checks::Subject subject(small, Axes(), scratch.path());
+  checks::Subject subject(small, Axes(), scratch.path());
+  subject.isa = invocation.runtime.isa;
   const std::vector<Row> rows = run_all(invocation, subject);
   int failed = 0;
   for (const Row& row : rows) failed += row.result.ok ? 0 : 1;

@@ -1,41 +1,40 @@
 // weft kernels: every op with its kernels, fastest first; which one each type gets on this
-// machine, and why it cannot run some.
-#include <fmt/format.h>
-
+// machine, and why the others are not taken.
 #include <nlohmann/json.hpp>
 
-#include "attention/attention.h"
-#include "attention/positions/position.h"
+#include "cli/kernel_list.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "io/json.h"
-#include "ops/kernel.h"
 
 namespace weft::cli {
 namespace {
 
-struct Group {
-  std::string name, formula;
-  std::vector<KernelChoice> kernels;
-};
-
-std::vector<Group> groups(const Runtime& runtime) {
-  std::vector<Group> all;
-  for (const OpInfo& op : op_registry()) {
-    all.push_back(
-        {std::string(op.name), std::string(op.formula), list_kernels(op.kernels(), runtime)});
+std::string to_json(const Runtime& runtime) {
+  nlohmann::json j{{"machine", machine_name()}, {"ops", nlohmann::json::array()}};
+  add_isas(runtime, j);
+  for (const KernelList& list : kernel_lists(runtime)) {
+    nlohmann::json op{{"name", list.op}, {"formula", list.formula}};
+    op["kernels"] = nlohmann::json::array();
+    for (const KernelChoice& kernel : list.kernels) {
+      nlohmann::json row{{"name", kernel.kernel}, {"dtype", name_of(kernel.dtype)}};
+      add_standing(kernel, row);
+      op["kernels"].push_back(std::move(row));
+    }
+    j["ops"].push_back(std::move(op));
   }
-  const MechanismRegistry mechanisms;
-  for (const MechanismInfo* m : mechanisms.all()) {
-    all.push_back({"attention " + std::string(m->name), std::string(m->formula),
-                   list_kernels(tags_of(m->kernels), runtime)});
-  }
-  return all;
+  return io::to_json_text(j);
 }
 
-std::string verdict(const KernelChoice& kernel) {
-  if (!kernel.refused.empty()) return "refused: " + kernel.refused;
-  return kernel.chosen ? "chosen" : "runs";
+std::string to_table(const Runtime& runtime) {
+  Table table({"op", "<kernel", "<type", "<here"});
+  for (const KernelList& list : kernel_lists(runtime)) {
+    for (const KernelChoice& kernel : list.kernels) {
+      table.row({list.op, std::string(kernel.kernel), std::string(name_of(kernel.dtype)),
+                 standing(kernel)});
+    }
+  }
+  return isa_text(runtime) + "\n" + table.str();
 }
 
 class KernelsVerb final : public Verb {
@@ -45,37 +44,9 @@ class KernelsVerb final : public Verb {
   void declare(Flags&) override {}
 
   int run(const Invocation& invocation) override {
-    const std::vector<Group> all = groups(invocation.runtime);
-    invocation.console.result(invocation.json ? to_json(all) : to_table(all));
+    invocation.console.result(invocation.json ? to_json(invocation.runtime)
+                                              : to_table(invocation.runtime));
     return 0;
-  }
-
- private:
-  static std::string to_json(const std::vector<Group>& all) {
-    nlohmann::json j{{"machine", machine_name()}, {"ops", nlohmann::json::array()}};
-    for (const Group& group : all) {
-      nlohmann::json op{{"name", group.name}, {"formula", group.formula}};
-      op["kernels"] = nlohmann::json::array();
-      for (const KernelChoice& kernel : group.kernels) {
-        nlohmann::json row{{"name", kernel.kernel}, {"dtype", name_of(kernel.dtype)}};
-        row["chosen"] = kernel.chosen;
-        if (!kernel.refused.empty()) row["refused"] = kernel.refused;
-        op["kernels"].push_back(std::move(row));
-      }
-      j["ops"].push_back(std::move(op));
-    }
-    return io::to_json_text(j);
-  }
-
-  static std::string to_table(const std::vector<Group>& all) {
-    Table table({"op", "<kernel", "<type", "<here"});
-    for (const Group& group : all) {
-      for (const KernelChoice& kernel : group.kernels) {
-        table.row({group.name, std::string(kernel.kernel), std::string(name_of(kernel.dtype)),
-                   verdict(kernel)});
-      }
-    }
-    return table.str();
   }
 };
 

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <cstdlib>
 #include <exception>
 #include <new>
 
@@ -13,19 +12,26 @@
 #include "cli/verb.h"
 #include "cli/version.h"
 #include "io/utf8.h"
+#include "runtime/gemm.h"
 
 namespace weft::cli {
 namespace {
 
-/// The instruction set that tests ask for through the environment; the best one otherwise.
-Isa chosen_isa() {
-  const char* wanted = std::getenv("WEFT_ISA");
-  if (wanted == nullptr || *wanted == '\0') return best_isa();
-  for (const Isa isa : {Isa::generic, Isa::avx2, Isa::avx512, Isa::avx512bf16}) {
-    if (name_of(isa) == wanted && isa <= best_isa()) return isa;
+/// The instruction set of this name, where this machine executes it; no name: the best.
+Isa isa_of(const std::string& name) {
+  if (name.empty()) return best_isa();
+  std::vector<std::string> here;
+  for (const Isa isa : isas_here()) {
+    if (name_of(isa) == name) return isa;
+    here.emplace_back(name_of(isa));
   }
-  fail(ErrorCode::usage, {"WEFT_ISA", "generic, or more up to " + std::string(name_of(best_isa())),
-                          io::in_quotes(wanted)});
+  std::string got = io::in_quotes(name);
+  for (const Isa isa : all_isas()) {
+    if (name_of(isa) == name) got += ", " + refusal(isa);
+  }
+  const std::string near = nearest(name, here);
+  fail(ErrorCode::usage, {"--isa", fmt::format("one of {}", fmt::join(here, ", ")), got,
+                          near.empty() ? "" : "did you mean \"" + near + "\"?"});
 }
 
 /// A verb with its part of the parser.
@@ -37,6 +43,7 @@ struct Entry {
 
 struct CommonFlags {
   int64_t threads = available_cores();
+  std::string isa;
   bool json = false;
 };
 
@@ -49,6 +56,7 @@ std::vector<Entry> declare(CLI::App& root, CommonFlags& common) {
     verb->declare(*flags);
     flags->integer("--threads", common.threads, {1, int64_t{4} * available_cores()},
                    "threads to compute with (all cores)");
+    flags->word("--isa", common.isa, "the strongest instruction set to use (that of this machine)");
     if (verb->has_json()) {
       flags->flag("--json", common.json, "one JSON document on stdout");
     }
@@ -102,7 +110,8 @@ int dispatch(int argc, const char* const* argv, const Console& console) {
   for (const Entry& e : entries) {
     if (!e.app->parsed()) continue;
     e.flags->check();
-    const Runtime runtime{.threads = static_cast<int>(common.threads), .isa = chosen_isa()};
+    const Runtime runtime{.threads = static_cast<int>(common.threads), .isa = isa_of(common.isa)};
+    if (runtime.isa < best_isa()) limit_products(runtime.isa);
     return e.verb->run({console, runtime, common.json, spelled(argc, argv)});
   }
   refuse_verb(root, entries);

@@ -1,9 +1,8 @@
 // What products have in common, whoever computes them.
-#include "runtime/gemm.h"
-
 #include <algorithm>
 
 #include "base/error.h"
+#include "runtime/gemm.h"
 
 namespace weft {
 

@@ -24,8 +24,7 @@ std::string_view name_of(Isa isa) {
 }
 
 std::span<const Isa> all_isas() {
-  static constexpr Isa list[] = {Isa::avx512bf16, Isa::avx512, Isa::avx2, Isa::neon,
-                                  Isa::generic};
+  static constexpr Isa list[] = {Isa::avx512bf16, Isa::avx512, Isa::avx2, Isa::neon, Isa::generic};
   return list;
 }
 

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "attention/mechanism.h"
 #include "attention/positions/position.h"
@@ -337,6 +338,24 @@ Enumeration enumerate() {
 
 std::vector<Cell> all_cells() {
   return enumerate().cells;
+}
+
+std::vector<Cell> sample_cells() {
+  std::vector<Cell> sample;
+  std::set<std::string> seen;
+  for (Cell& cell : enumerate().cells) {
+    bool first = false;
+    const auto meet = [&](std::string what, const Args& args) {
+      for (const auto& [name, value] : args.values()) what += " " + to_string(value);
+      first |= seen.insert(what).second;
+    };
+    for (const LayerConfig& l : cell.config.layer) {
+      meet(l.position + " " + l.mechanism, l.mechanism_args);
+    }
+    for (const WiringConfig& w : cell.config.wiring) meet(w.name, w.args);
+    if (first) sample.push_back(std::move(cell));
+  }
+  return sample;
 }
 
 }  // namespace weft::grid

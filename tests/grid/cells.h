@@ -52,5 +52,8 @@ struct Enumeration {
 Enumeration enumerate();
 /// Of those the ones that are accepted.
 std::vector<Cell> all_cells();
+/// Of those every one that is the first with a mechanism at a position, or with a wiring, arguments
+/// included: for what would take too long on all.
+std::vector<Cell> sample_cells();
 
 }  // namespace weft::grid

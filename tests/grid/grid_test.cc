@@ -32,12 +32,10 @@ bool keeps_all_keys(const ModelConfig& config) {
   });
 }
 
-class Grid : public testing::TestWithParam<std::tuple<Cell, checks::Check>> {};
-
-TEST_P(Grid, Holds) {
-  const auto& [cell, check] = GetParam();
+void expect_holds(const Cell& cell, const checks::Check& check, Isa isa) {
   const io::ScratchFolder scratch;
-  const checks::Subject subject(cell.config, Axes(), scratch.path().string());
+  checks::Subject subject(cell.config, Axes(), scratch.path().string());
+  subject.isa = isa;
   const checks::Result result = checks::run(check, subject);
   EXPECT_TRUE(result.ok) << check.question << "\n"
                          << "measured " << result.measured << ", limit " << result.limit << "\n"
@@ -47,7 +45,14 @@ TEST_P(Grid, Holds) {
   }
 }
 
-std::string name_of(const testing::TestParamInfo<Grid::ParamType>& info) {
+class Grid : public testing::TestWithParam<std::tuple<Cell, checks::Check>> {};
+
+TEST_P(Grid, Holds) {
+  const auto& [cell, check] = GetParam();
+  expect_holds(cell, check, best_isa());
+}
+
+std::string cell_name(const testing::TestParamInfo<Grid::ParamType>& info) {
   return std::get<0>(info.param).name + "__" + with_underscores(std::get<1>(info.param).name);
 }
 
@@ -55,7 +60,34 @@ INSTANTIATE_TEST_SUITE_P(Cells, Grid,
                          testing::Combine(testing::ValuesIn(all_cells()),
                                           testing::ValuesIn(checks::all().begin(),
                                                             checks::all().end())),
-                         name_of);
+                         cell_name);
+
+// The kernels of a weaker machine, on a sample that has every mechanism at every position and every
+// wiring; all cells would take as long as the grid for each instruction set.
+class GridOnWeaker : public testing::TestWithParam<std::tuple<Isa, Cell, checks::Check>> {};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GridOnWeaker);
+
+TEST_P(GridOnWeaker, Holds) {
+  const auto& [isa, cell, check] = GetParam();
+  expect_holds(cell, check, isa);
+}
+
+std::vector<Isa> weaker_isas() {
+  std::vector<Isa> here = isas_here();
+  here.erase(here.begin());
+  return here;
+}
+
+std::string sample_name(const testing::TestParamInfo<GridOnWeaker::ParamType>& info) {
+  const auto& [isa, cell, check] = info.param;
+  return std::string(name_of(isa)) + "__" + cell.name + "__" + with_underscores(check.name);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Sample, GridOnWeaker,
+    testing::Combine(testing::ValuesIn(weaker_isas()), testing::ValuesIn(sample_cells()),
+                     testing::ValuesIn(checks::all().begin(), checks::all().end())),
+    sample_name);
 
 // A wiring cannot be registered without saying when it is neutral; the few that never are, are
 // listed here.
@@ -97,9 +129,9 @@ TEST(Grid, RefusesWhatItAlwaysRefused) {
   ADD_FAILURE() << "the grid is another; diff " << path << " " << fresh;
 }
 
-TEST(Grid, HasEveryRegisteredName) {
+void expect_every_name(const std::vector<Cell>& cells) {
   std::string names;
-  for (const Cell& c : all_cells()) names += "__" + c.name + "__\n";
+  for (const Cell& c : cells) names += "__" + c.name + "__\n";
   const auto expect_in_names = [&](std::string_view name) {
     EXPECT_NE(names.find("__" + with_underscores(name) + "__"), std::string::npos) << name;
   };
@@ -107,6 +139,16 @@ TEST(Grid, HasEveryRegisteredName) {
   for (const WiringInfo& w : axes.wirings.all()) expect_in_names(w.name);
   for (const PositionInfo* p : axes.positions.all()) expect_in_names(p->name);
   for (const MechanismInfo* m : axes.mechanisms.all()) expect_in_names(m->name);
+}
+
+TEST(Grid, HasEveryRegisteredName) {
+  expect_every_name(all_cells());
+}
+
+TEST(Grid, TheSampleHasEveryRegisteredName) {
+  const std::vector<Cell> sample = sample_cells();
+  expect_every_name(sample);
+  EXPECT_LT(10 * sample.size(), 2 * all_cells().size()) << "no sample any more";
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ Result cache(const Subject& s) {
   const Model model{s.config, s.layout, s.weights(DType::f32)};
   SessionOptions options;
   options.context = context;
-  options.runtime.threads = 1;
+  options.runtime = {1, s.isa, {}};
   options.axes = s.axes;
   const Session session(model, options);
   Faults faults;

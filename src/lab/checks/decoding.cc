@@ -98,7 +98,7 @@ Result rollback(const Subject& s) {
   };
   SessionOptions options;
   options.context = context;
-  options.runtime.threads = 1;
+  options.runtime = {1, s.isa, {}};
   options.axes = s.axes;
   Session session(model, options), straight(model, options);
   session.feed(part(0, kept));

@@ -44,7 +44,7 @@ struct Training {
   static Trainer::Options options(const Subject& s, DType precision, int threads) {
     Trainer::Options o;
     o.train = train_config(precision);
-    o.runtime.threads = threads;
+    o.runtime = {threads, s.isa, {}};
     o.axes = s.axes;
     return o;
   }

@@ -49,7 +49,7 @@ Runner::Runner(const ModelConfig& config, const Layout& layout, Parameters& para
                     .time = options.time,
                     .context = options.mode == Mode::generate ? config.context : 0,
                     .recompute = options.recompute,
-                    .runtime = {options.threads, best_isa(), {}}},
+                    .runtime = {options.threads, options.isa, {}}},
                    options.axes)),
       tokens_(static_cast<size_t>(kBatch * options.time)),
       labels_(random_tokens(config, kBatch * options.time, "labels")) {

@@ -23,6 +23,7 @@ struct RunnerOptions {
   Mode mode = Mode::train;
   DType dtype = DType::f64;
   int threads = 1;
+  Isa isa = best_isa();
   bool recompute = false;
   int64_t time = kTime;
   Axes axes = {};

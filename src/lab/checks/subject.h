@@ -25,9 +25,10 @@ struct Subject {
   Parameters weights(DType type) const {
     return random_parameters(config, layout, type, axes, draw);
   }
-  /// `options.axes` is filled in.
+  /// `options.axes` and `options.isa` are filled in.
   Runner runner(Parameters& weights, RunnerOptions options) const {
     options.axes = axes;
+    options.isa = isa;
     return {config, layout, weights, options};
   }
 
@@ -41,6 +42,7 @@ struct Subject {
   Layout layout;
   std::vector<int32_t> tokens;  ///< [kBatch, kTime]
   int draw = 0;                 ///< of the weights
+  Isa isa = best_isa();         ///< the strongest that kernels may use
   std::string scratch;          ///< an existing folder for files; empty: none may be written
 };
 

@@ -35,7 +35,7 @@ std::span<const Kernel<LinearKernel>> linear_kernels() {
 std::span<const Kernel<ProjectionKernel>> projection_kernels() {
 #define WEFT_ENTRY(isa)                                                                            \
   Kernel<ProjectionKernel>{                                                                        \
-      {"onednn+" #isa, Isa::isa, {DType::f32, DType::bf16}},                                       \
+      {WEFT_GEMM "+" #isa, Isa::isa, {DType::f32, DType::bf16}},                                   \
       {true,                                                                                       \
        {isa::matvec_f32, isa::matvec_f32, isa::matvec_f32_int8, isa::matvec_f32_int8},             \
        {isa::matvec_bf16, isa::matvec_bf16_f32, isa::matvec_bf16_int8, isa::matvec_bf16_int8_f32}, \

@@ -7,7 +7,7 @@
 #include "ops/linear/weights_simd.h"
 
 // The instruction is beyond what the folder's AVX-512 objects may use; whoever chooses these
-// functions has asked has_bf16_dot().
+// functions has asked for Isa::avx512bf16.
 #define WEFT_DOT __attribute__((target("avx512bf16")))
 
 namespace weft::avx512 {

@@ -158,7 +158,7 @@ void Projection::plan_memory(const PlanContext& context, OpPlan& plan) {
 
 const Panels& Projection::panels() const {
   if (type_ == DType::f32) return kernel_.f32_panels;
-  const bool dot = kernel_.bf16_dot_panels.pack != nullptr && has_bf16_dot();
+  const bool dot = kernel_.bf16_dot_panels.pack != nullptr && runtime_.isa >= Isa::avx512bf16;
   return dot ? kernel_.bf16_dot_panels : kernel_.bf16_panels;
 }
 
