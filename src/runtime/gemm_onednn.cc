@@ -21,9 +21,13 @@ constexpr Pieces kRowPieces = {512, 64, 16, 16}, kWholeRowPieces = {256, 64, 16,
 constexpr Pieces kSumPieces = {1024, 256, 64, 64};
 constexpr int kTail = 3;  // index of the padded piece
 // Widest tile of a closed dimension. Rows of C as wide as the whole matrix let oneDNN take its
-// fastest code (brgemm; 4096 x 1024 x 384: 435 against 400 GFLOP/s in f32, 860 against 750 in
-// bf16); where n or k is 2048 or more it loses (1024 x 768 x 2048, f32: 350 against 430).
+// fastest code (brgemm; 4096 x 1024 x 384 in bf16: 890 against 760 GFLOP/s), up to a sum that is
+// too long for it (1024 x 768 x 2048: 870 against 820 in bf16, but 390 against 440 in f32 with
+// plain B).
 constexpr int64_t kWhole = 1024, kColumns = 512;
+constexpr int64_t longest_sum(const GemmSpec& spec) {
+  return spec.in == DType::bf16 || spec.transpose_b ? 2048 : 1024;
+}
 constexpr int64_t kSumTile = 256;  // tallest tile of C where the open dimension is the summed one
 
 /// While it lives, oneDNN sees one thread: when a primitive is created, which fixes how it splits,
@@ -235,7 +239,7 @@ void Gemm::Impl::plan() {
   const SingleThreaded guard;
   const bool m_open = spec.open == OpenDim::m;
   tiles = {};
-  const bool whole = m_open && spec.n <= kWhole && spec.k <= kWhole;
+  const bool whole = m_open && spec.n <= kWhole && spec.k <= longest_sum(spec);
   columns = Cut(spec.n, whole ? kWhole : kColumns);
   pieces = !m_open ? kSumPieces : whole ? kWholeRowPieces : kRowPieces;
   // At least two heights: work for two threads, and oneDNN 2.6 is half as fast on one whole dense
