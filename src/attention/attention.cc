@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "attention/tile.h"
 #include "base/error.h"
 
 namespace weft {
@@ -76,6 +77,12 @@ class Attention final : public Op {
                                  std::span<const TensorDesc> in, const PlanContext& context) const;
   void fill_problem(const PlanContext& context);
   void fill_plan(std::span<const TensorDesc> in, const PlanContext& context, OpPlan& plan) const;
+  /// Where what arrives at the blocks of a row is no more than its output, it is saved instead of
+  /// computed again by a walk of its own, a sixth of the backward.
+  bool saves_starts() const {
+    return kernel_.tiles != nullptr && kernel_.tiles->two_walks &&
+           problem_.most_blocks <= spec_.value_dim;
+  }
   AttentionRun run_of(const Frame& f) const;
 
   const MechanismInfo& info_;
@@ -314,6 +321,7 @@ void Attention::fill_problem(const PlanContext& context) {
   p.slots = slots_;
   p.max_batch = context.batch;
   p.max_time = context.time;
+  p.most_blocks = context.time / kBlock + 2;  // documents and windows begin within one
   p.threads = context.runtime.threads;
   // Eight tasks keep a small machine busy; the number follows from the shape alone, so that results
   // do not depend on the threads.
@@ -331,6 +339,9 @@ void Attention::fill_plan(std::span<const TensorDesc> in, const PlanContext& con
   if (context.training && kernel_.tiles != nullptr) {
     plan.saved = {{DType::f32, Shape{rows, spec_.heads}}, {DType::i32, Shape{rows, spec_.heads}}};
     if (type_ == DType::bf16 && settings_.reads_output) plan.saved.push_back(plan.outputs[0]);
+    if (saves_starts()) {
+      plan.saved.push_back({DType::f32, Shape{rows, spec_.heads, problem_.most_blocks}});
+    }
   }
   plan.forward_scratch = kernel_.forward_scratch(problem_, kernel_.tiles);
   if (context.training) plan.backward_scratch = kernel_.backward_scratch(problem_, kernel_.tiles);
@@ -397,7 +408,9 @@ AttentionRun Attention::run_of(const Frame& f) const {
     run.statistic = f.saved[0];
     run.visited = static_cast<int32_t*>(f.saved[1]);
   }
-  if (f.saved.size() == 3) run.o_rest = f.saved[2];
+  if (f.saved.size() == 3) {
+    saves_starts() ? run.starts = static_cast<float*>(f.saved[2]) : run.o_rest = f.saved[2];
+  }
   run.state = spec_.state < 0 ? nullptr : f.in[static_cast<size_t>(spec_.state)];
   run.scratch = static_cast<char*>(f.scratch);
   return run;

@@ -64,6 +64,7 @@ struct AttentionProblem {
   int slots;                    ///< most buffers of either kind of any owner
   int parts;                    ///< into which the query tiles of an owner are cut in the backward
   int64_t max_batch, max_time;  ///< planned
+  int64_t most_blocks;          ///< of keys in a walk of the planned length
   int threads;
 };
 
@@ -83,6 +84,9 @@ struct AttentionRun {
   /// Saved [rows, heads * value_dim] in bf16: what rounding took from o, where the backward needs
   /// the products do.o exactly (decision 0004); or null.
   void* o_rest;
+  /// Saved [rows, heads, most_blocks] f32 of a mechanism with two walks: what arrives at each block
+  /// that the tile walked; or null: the backward walks twice.
+  float* starts;
   const void* d_o;    ///< backward only, from here on
   const void* d_rem;  ///< or null
   void* const* d_in;

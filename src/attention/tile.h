@@ -155,7 +155,7 @@ struct OwnerSums {
 /// The skeleton compiled for one mechanism, element type and instruction set.
 struct TileKernel {
   TileShape shape;
-  bool stops;  ///< a walk may end before the last block
+  bool two_walks;  ///< back; then a walk may also end before the last block
   void (*forward)(const AttentionProblem&, const AttentionRun&, const TileTable&, Int task,
                   char* scratch);
   /// Decoding split over keys. Blocks [from, to) of a task, counted from the nearest, each by

@@ -21,7 +21,9 @@ class BackwardTile {
     Int visited = 0;
     const Int most = tile_.run.visited[tile_.statistic(0)];
     while (visited < most) {  // near to far
-      if constexpr (M::kTwoWalks) replay(to, visited);
+      if constexpr (M::kTwoWalks) {
+        tile_.run.starts == nullptr ? replay(to, visited) : recall(visited);
+      }
       to = tile_.block_begin(to);
       ++visited;
     }
@@ -117,6 +119,11 @@ class BackwardTile {
     return sums_.dv + (p_.v_slot[entry] * p_.max_time + j) * s_.value_width;
   }
 
+  /// What the forward saved of a block; nothing arrives at the lanes out of use.
+  void recall(Int block) {
+    float* to = s_.starts + block * R;
+    for (int l = 0; l < R; ++l) to[l] = l < tile_.rows ? *tile_.start(l, block) : 0;
+  }
   void replay(Int j1, Int block) {
     const Int j0 = tile_.block_begin(j1);
     const auto K = tile_.keys.along_channels(keys_of(p_, tile_.kv), 0, j0, j1, s_.keys, s_.width);

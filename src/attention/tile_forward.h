@@ -67,9 +67,17 @@ void store_rows(const Tile<T, NV>& tile, const TileScratch& s, const float* stat
   }
 }
 
-/// Keys [j0, j1) of a set: o becomes what it is with them.
+/// Saves what arrives at a block for the backward of a mechanism with two walks.
+template <class T, int NV>
+void save_starts(const Tile<T, NV>& tile, const float* start, Int block) {
+  if (tile.run.starts == nullptr) return;
+  for (int l = 0; l < tile.rows; ++l) *tile.start(l, block) = start[l];
+}
+
+/// Keys [j0, j1) of a set, in block `number` of the walk: o becomes what it is with them.
 template <class M, class T, int NV>
-void absorb_block(const Tile<T, NV>& tile, const TileScratch& s, M& rows, Int set, Int j0, Int j1) {
+void absorb_block(const Tile<T, NV>& tile, const TileScratch& s, M& rows, Int set, Int j0, Int j1,
+                  Int number) {
   constexpr int R = M::kRows;
   const AttentionProblem& p = tile.p;
   const Int entry = entry_of(p, set, tile.kv), n = j1 - j0;
@@ -81,6 +89,7 @@ void absorb_block(const Tile<T, NV>& tile, const TileScratch& s, M& rows, Int se
   const auto* P = down<Operand<T>>(s.scores, n, R, tile.keys.lead(j0), s.down);
   const auto V = tile.keys.along_keys(values_of(p, entry), set, j0, j1, s.values, s.value_width);
   rows.join(block, keep, gain);
+  save_starts(tile, gain, number);
   constexpr Into kInto = M::kFactors ? Into::join : Into::add;
   tile.template accumulate<kInto>(p.value_dim, j0, j1, V, P, s.ot, {.keep = keep, .gain = gain});
 }
@@ -103,7 +112,7 @@ void forward_tile(const AttentionProblem& p, const AttentionRun& run, const Tile
   int visited = 0;
   for (Int j1 = tile.end; j1 > tile.begin && !rows.spent(); ++visited) {
     const Int j0 = tile.block_begin(j1);
-    for (Int set = 0; set < p.sets; ++set) absorb_block(tile, s, rows, set, j0, j1);
+    for (Int set = 0; set < p.sets; ++set) absorb_block(tile, s, rows, set, j0, j1, visited);
     j1 = j0;
   }
 

@@ -58,6 +58,10 @@ struct Tile {
   Int head_of(int lane) const { return head + lane % group; }
   /// Index of a lane in [rows, heads].
   Int statistic(int lane) const { return row(lane) * p.heads + head_of(lane); }
+  /// Where what arrives at a block of the walk is saved.
+  float* start(int lane, Int block) const {
+    return run.starts + statistic(lane) * p.most_blocks + block;
+  }
   /// Where the lane's part of an output [rows, heads * value_dim] lies.
   Int output(int lane) const { return statistic(lane) * p.value_dim; }
 

@@ -161,7 +161,7 @@ void forward_split(const AttentionProblem& p, const AttentionRun& run, const Run
                    Int tasks) {
   const auto scratch = [&](int thread) { return memory.threads + thread * memory.stride; };
   std::fill_n(memory.done, tasks, char{0});
-  Int from = 0, to = k->stops ? kBlocksOfTask : memory.blocks;
+  Int from = 0, to = k->two_walks ? kBlocksOfTask : memory.blocks;
   for (Int left = tasks; left > 0; from = to, to = std::min(2 * to, memory.blocks)) {
     const Int pieces = (to - from + kBlocksOfTask - 1) / kBlocksOfTask;
     parallel_for(rt, tasks * pieces, [&](Int n, int thread) {

@@ -81,7 +81,7 @@ double visited(const SingleOp& op) {
 /// The share of key blocks that a mechanism which may stop early visits; 1 for any other.
 double share_visited(const Setting& s, const SingleOp& op, const BenchContext& context) {
   for (const ArgSpec& arg : s.mechanism.args) {
-    if (arg.name != "early_exit" || op.plan().saved.size() != 2) continue;
+    if (arg.name != "early_exit" || op.plan().saved.size() < 2) continue;
     SingleOp whole = make(s, {{"early_exit", std::string("off")}}, context.runtime);
     fill(whole, s.regime);
     whole.forward(s.run());

@@ -82,8 +82,7 @@ BenchResult bench_prefill(const std::string& name, const Model& model, const Run
   Session session(model, {.context = kPrompt, .runtime = runtime});
   const std::vector<int32_t> prompt = bench_tokens(kPrompt, model.config.vocab);
   const Timing timing = time_runs([&] { session.truncate(0), session.feed(prompt); }, 0.6, 3);
-  BenchResult r = timed(fmt::format("prefill {} T={}", name, kPrompt), timing,
-                        prefill_flops(model, kPrompt), compute_dtype(model));
+  BenchResult r = timed(name, timing, prefill_flops(model, kPrompt), compute_dtype(model));
   r.tokens_per_second = static_cast<double>(kPrompt) / timing.median;
   return r;
 }
@@ -104,24 +103,40 @@ BenchResult bench_steps(const std::string& name, const Model& model, const Runti
         session.feed(next);
       },
       seconds, 16);
-  BenchResult r = timed(fmt::format("decode {}", name), timing);
+  BenchResult r = timed_memory(name, timing, {0, weight_bytes_of_a_step(model)});
   r.tokens_per_second = static_cast<double>(batch) / timing.median;
-  r.bound = Bound::bandwidth;
-  r.rate = weight_bytes_of_a_step(model) / timing.median * 1e-9;
   r.note = fmt::format("{:.1f} GB/s of weights; cache {}", r.rate,
                        human_bytes(static_cast<double>(session.cache_bytes())));
   return r;
 }
 
-void bench_model(const std::string& name, const Model& model, const Runtime& runtime,
+/// The rows of one model in one precision, and which of them are wanted.
+struct Rows {
+  Rows(const BenchContext& context, const std::string& model)
+      : prefill(fmt::format("prefill {} T={}", model, kPrompt)),
+        one(fmt::format("decode {} batch 1", model)),
+        many(fmt::format("decode {} batch {}", model, kBatch)),
+        wants_prefill(context.wanted(prefill)),
+        wants_one(context.wanted(one)),
+        wants_many(context.wanted(many)) {}
+  bool any() const { return wants_prefill || wants_one || wants_many; }
+
+  std::string prefill, one, many;
+  bool wants_prefill, wants_one, wants_many;
+};
+
+void bench_model(const Rows& rows, const Model& model, const Runtime& runtime,
                  std::vector<BenchResult>& results) {
+  if (!rows.any()) return;
   check_decoding(model, runtime);
-  results.push_back(bench_prefill(name, model, runtime));
-  results.push_back(bench_steps(name + " batch 1", model, runtime, 1, kShort, 1.2));
-  const double one = *results.back().tokens_per_second;
-  BenchResult many =
-      bench_steps(fmt::format("{} batch {}", name, kBatch), model, runtime, kBatch, kShort, 1.2);
-  many.ratio = *many.tokens_per_second / one;
+  if (rows.wants_prefill) results.push_back(bench_prefill(rows.prefill, model, runtime));
+  if (!rows.wants_one && !rows.wants_many) return;
+  BenchResult one = bench_steps(rows.one, model, runtime, 1, kShort, 1.2);
+  const double tokens_of_one = *one.tokens_per_second;
+  if (rows.wants_one) results.push_back(std::move(one));
+  if (!rows.wants_many) return;
+  BenchResult many = bench_steps(rows.many, model, runtime, kBatch, kShort, 1.2);
+  many.ratio = *many.tokens_per_second / tokens_of_one;
   many.note = fmt::format("{:.1f}x the tokens/s of one; {}", *many.ratio, many.note);
   results.push_back(std::move(many));
 }
@@ -146,18 +161,19 @@ double loss_of(const Model& model, const Runtime& runtime) {
 /// The model of 124 M parameters in all three precisions, from the same values.
 void bench_large(const BenchContext& context, std::vector<BenchResult>& results) {
   const Runtime& runtime = context.runtime;
+  const Rows f32(context, "f32 124M tied"), bf16(context, "bf16 124M tied"),
+      int8(context, "int8 124M tied");
+  if (!f32.any() && !bf16.any() && !int8.any()) return;
   const Model model = large_model();
-  const std::string size =
-      fmt::format("{:.0f}M tied", static_cast<double>(model.parameters.elements()) * 1e-6);
-  bench_model("f32 " + size, model, runtime, results);
-  const double exact = loss_of(model, runtime);
+  bench_model(f32, model, runtime, results);
+  const double exact = int8.wants_one ? loss_of(model, runtime) : 0;
   Model half = in_bf16(model);
-  bench_model("bf16 " + size, half, runtime, results);
+  bench_model(bf16, half, runtime, results);
   half.parameters.quantise(half.config.tie_embeddings);  // activations stay bf16
-  bench_model("int8 " + size, half, runtime, results);
-  const double rounded = loss_of(half, runtime);
+  bench_model(int8, half, runtime, results);
+  const double rounded = int8.wants_one ? loss_of(half, runtime) : 0;
   for (BenchResult& r : results) {
-    if (r.name != "decode int8 " + size + " batch 1") continue;
+    if (r.name != int8.one) continue;
     r.note =
         fmt::format("loss {:.4f}, {:+.5f} nats beside f32; {}", rounded, rounded - exact, r.note);
   }
@@ -167,12 +183,12 @@ void bench_large(const BenchContext& context, std::vector<BenchResult>& results)
 void bench_long(const BenchContext& context, std::vector<BenchResult>& results) {
   double first = 0;
   for (const char* design : {"transformer", "svformer", "cla"}) {
-    const Model model = small_model(design);
-    BenchResult r = bench_steps(fmt::format("{} f32 dim 384 x 6 after {}", design, kLong), model,
-                                context.runtime, 1, kLong, 1);
+    const std::string name = fmt::format("decode {} f32 dim 384 x 6 after {}", design, kLong);
+    if (!context.wanted(name)) continue;
+    BenchResult r = bench_steps(name, small_model(design), context.runtime, 1, kLong, 1);
     if (first == 0) first = *r.tokens_per_second;
     r.ratio = *r.tokens_per_second / first;
-    r.note = fmt::format("{:.2f}x the tokens/s of transformer; {}", *r.ratio, r.note);
+    r.note = fmt::format("{:.2f}x the tokens/s of the first; {}", *r.ratio, r.note);
     r.bound = Bound::none;  // most of what is read is the cache
     results.push_back(std::move(r));
   }
