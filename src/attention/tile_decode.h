@@ -48,7 +48,7 @@ class Decode {
     for (Int set = 0; set < p_.sets; ++set, part += decode_part(p_, kShape<T>)) {
       alignas(64) float keep[R], gain[R];
       rows_.join(part, keep, gain);
-      save_starts(tile_, gain, visited_);
+      if constexpr (M::kTwoWalks) save_starts(tile_, gain, visited_);
       const float* sums = part + kDecodeNumbers * R;
       for (int r = 0; r < tile_.rows; ++r) {
         for (Int d = 0; d < s_.value_width; d += kLanes) {

@@ -89,7 +89,7 @@ void absorb_block(const Tile<T, NV>& tile, const TileScratch& s, M& rows, Int se
   const auto* P = down<Operand<T>>(s.scores, n, R, tile.keys.lead(j0), s.down);
   const auto V = tile.keys.along_keys(values_of(p, entry), set, j0, j1, s.values, s.value_width);
   rows.join(block, keep, gain);
-  save_starts(tile, gain, number);
+  if constexpr (M::kTwoWalks) save_starts(tile, gain, number);
   constexpr Into kInto = M::kFactors ? Into::join : Into::add;
   tile.template accumulate<kInto>(p.value_dim, j0, j1, V, P, s.ot, {.keep = keep, .gain = gain});
 }
