@@ -65,7 +65,7 @@ void check_loss(const ModelConfig& config, const Corpus& corpus, DType type,
 Model checked_model(const TrainingCase& c, const Corpus& corpus, const Runtime& runtime) {
   // Fewer layers and ids of a large one: float64 goes through naive loops.
   ModelSize size = c.size;
-  size.layers = std::min<int64_t>(size.layers, 6);
+  if (size.dim > kSmall.dim) size.layers = 2;
   size.vocab = std::min<int64_t>(size.vocab, 2048);
   check_loss(sized(c.design, size, 64), corpus, c.type, runtime);
   return make_model(sized(c.design, c.size, c.time), 1, DType::f32, Trainer::weight_copies(c.type));
