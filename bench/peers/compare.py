@@ -52,8 +52,8 @@ def cases():
     for dtype in ("f32", "bf16"):
         yield {
             "name": f"decode {dtype} dim 768 x 12, one sequence", "script": "decode.py",
-            "sizes": LARGE, "dtype": dtype, "peers": [dtype],
-            "weft": ["decode", "--only", f"decode transformer {dtype} dim 768"], "tokens": 1,
+            "sizes": {**LARGE, "prompt": 32}, "dtype": dtype, "peers": [dtype],
+            "weft": ["decode", "--only", f"decode {dtype} 124M tied batch 1"], "tokens": 1,
         }
 
 

@@ -46,7 +46,7 @@ class BenchVerb final : public Verb {
   void declare(Flags& flags) override {
     flags.text("WHAT", what_, "gemm, attention, ops, train, decode, designs or scaling");
     flags.repeated("--only", only_, "only rows with this in their name; may be repeated");
-    flags.flag("--all", all_, "train and decode: also resformer, svformer, sla, stick-breaking");
+    flags.flag("--all", all_, "train: more designs and sizes; decode: long contexts");
     flags.flag("--long", long_, "train: also one step at T=32768 with recomputation (minutes)");
     flags.flag("--profile", profile_, "train: what each kind of work in a step takes");
     flags.repeated("--design", designs_, "designs: one to compare, may be repeated (all)");
