@@ -134,11 +134,11 @@ inline constexpr int kDecodeNumbers = 2;
   return run.time == 1 && t.group <= kDecodeRows;
 }
 
-inline void forget_keys(const KeyStore& keys, Int sets) {
+[[gnu::always_inline]] inline void forget_keys(const KeyStore& keys, Int sets) {
   for (Int i = 0; keys.stamps != nullptr && i < sets * keys.blocks; ++i) keys.stamps[i] = 0;
 }
 /// No kept block is anybody's.
-inline void forget_keys(const TileScratch& s, const AttentionProblem& p) {
+[[gnu::always_inline]] inline void forget_keys(const TileScratch& s, const AttentionProblem& p) {
   forget_keys(s.keys, p.sets);
   forget_keys(s.values, p.sets);
   forget_keys(s.keys_down, p.sets);
