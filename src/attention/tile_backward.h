@@ -76,7 +76,7 @@ class BackwardTile {
     float* o = s_.own + l * s_.value_width;
     for (Int d = 0; d < p_.value_dim; d += kLanes) {
       const int n = static_cast<int>(smaller(kLanes, p_.value_dim - d));
-      store(o + d, load(o + d) + load_partial(rest + d, n));
+      store(o + d, load(o + d) + (n == kLanes ? load(rest + d) : load_partial(rest + d, n)));
     }
   }
   /// dL/dx . own, of a row.

@@ -47,7 +47,11 @@ void store_rest(const Tile<T, NV>& tile, const TileScratch& s, int lane) {
   T* rest = static_cast<T*>(tile.run.o_rest) + tile.output(lane);
   for (Int d = 0; d < tile.p.value_dim; d += kLanes) {
     const int n = static_cast<int>(smaller(kLanes, tile.p.value_dim - d));
-    store_partial(rest + d, load(exact + d) - load_partial(o + d, n), n);
+    if (n == kLanes) {  // partial ones copy halves one by one
+      store(rest + d, load(exact + d) - load(o + d));
+    } else {
+      store_partial(rest + d, load(exact + d) - load_partial(o + d, n), n);
+    }
   }
 }
 

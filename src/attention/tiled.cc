@@ -192,8 +192,16 @@ void forward(const AttentionProblem& p, const AttentionRun& run, const Runtime& 
     return;
   }
   forget_keys(p, k->shape, false, memory.threads, memory.stride);
-  parallel_for(rt, tasks, [&](Int task, int thread) {
-    k->forward(p, run, table, task, memory.threads + thread * memory.stride);
+  // Where there are heads enough, a thread takes one whole and reads its keys alone.
+  const Int heads = p.kv_heads * table.chunks;
+  const bool whole = run.batch * heads >= kTasksOfThread * rt.threads;
+  parallel_for(rt, whole ? run.batch * heads : tasks, [&](Int n, int thread) {
+    const Int b = n / heads, head = n % heads;
+    const Int first = whole ? head * table.tiles + table.tiles - table.batch_begin[b + 1] : n;
+    const Int count = whole ? table.batch_begin[b + 1] - table.batch_begin[b] : 1;
+    for (Int task = first; task < first + count; ++task) {
+      k->forward(p, run, table, task, memory.threads + thread * memory.stride);
+    }
   });
 }
 
