@@ -98,6 +98,14 @@ struct Timing {
 };
 /// Runs f once unmeasured (unless `cold`), then until `seconds` are over, at least `least` times.
 Timing time_runs(const std::function<void()>& f, double seconds, int least, bool cold = false);
+/// The first of two things that are run in turn, and the median of its time over the other's of the
+/// same turn, which a drifting clock leaves alone.
+struct TurnTiming {
+  Timing timing;
+  double ratio = 0;
+};
+TurnTiming time_in_turn(const std::function<void()>& f, const std::function<void()>& other,
+                        double seconds, int least);
 /// A result with its timing.
 BenchResult timed(std::string name, const Timing& timing);
 /// And with the rate of so many FLOPs a run, held against the products of a type.

@@ -1,111 +1,71 @@
+// Attention alone: every mechanism beside softmax, and where each of them pays.
+#include "cli/bench_attention.h"
+
 #include <fmt/format.h>
 
-#include <cmath>
-
-#include "attention/attention.h"
-#include "base/random.h"
-#include "cli/bench.h"
-#include "cli/single_op.h"
+#include "cli/bench_attention_case.h"
 
 namespace weft::cli {
 namespace {
 
-constexpr int64_t kTokens = 8192, kHeads = 6, kDim = 64;
-/// Of every mechanism; and those at which softmax meets mechanisms whose work grows with the
-/// length.
-constexpr int64_t kTime = 2048, kLengths[] = {512, 1024, 4096, 8192};
+/// Beside 2048, where every mechanism is measured.
+constexpr int64_t kLengths[] = {512, 1024, 4096, 8192};
+constexpr int64_t kWindow = 512, kLong = 16384;
 
-/// Scores of random tokens, and scores of which nearly all are far below zero, where sticks break
-/// late and many keys are visited.
-struct Regime {
-  const char* name;
-  double mean_logit;
-};
-constexpr Regime kRegimes[] = {{"N(0,1)", 0}, {"mean logit -8", -8}};
-
-AttentionSpec spec_of(const MechanismInfo& mechanism, const std::map<std::string, Arg>& args) {
-  AttentionSpec spec;
-  spec.heads = spec.kv_heads = kHeads;
-  spec.head_dim = kDim;
-  spec.mechanism = std::string(mechanism.name);
-  spec.args = Args(mechanism.name, mechanism.args, args);
-  for (int64_t h = 0; h < kHeads; ++h) {
-    spec.q.push_back({0, h * kDim});
-    spec.k.push_back({1, h * kDim});
-    spec.v.push_back({2, h * kDim});
-  }
-  return spec;
+std::string name_of(const AttentionCase& c) {
+  std::string name = fmt::format("attention {}", c.mechanism);
+  if (c.window > 0) name += fmt::format(" window={}", c.window);
+  name += fmt::format(" {} T={}", weft::name_of(c.type), c.time);
+  if (c.heads != AttentionCase{}.heads) name += fmt::format(" heads={}", c.heads);
+  if (c.mean_logit != 0) name += fmt::format(" logit {:.0f}", c.mean_logit);
+  return name;
 }
 
-/// Normal values; one channel of every query and key is set so that scores have the mean asked for.
-void fill(SingleOp& op, const Regime& regime) {
-  const double shift = std::sqrt(std::fabs(regime.mean_logit) * std::sqrt(double(kDim)));
-  for (size_t i = 0; i < 3; ++i) {
-    const Random random(i, "bench.attention");
-    Tensor& t = op.in(i);
-    for (int64_t e = 0; e < t.numel(); ++e) {
-      const bool first = e % kDim == 0 && i < 2 && regime.mean_logit != 0;
-      set(t.view(), e, first ? (i == 0 ? shift : -shift) : random.normal(static_cast<uint64_t>(e)));
-    }
-  }
-  const Random random(3, "bench.attention");
-  for (int64_t e = 0; e < op.d_out(0).numel(); ++e) {
-    set(op.d_out(0).view(), e, random.normal(static_cast<uint64_t>(e)));
-  }
+/// Softmax at the same sizes, over all keys.
+AttentionCase softmax_beside(const AttentionCase& c) {
+  return {.type = c.type,
+          .time = c.time,
+          .heads = c.heads,
+          .kv_heads = c.kv_heads,
+          .head_dim = c.head_dim};
 }
 
-struct Setting {
-  const MechanismInfo& mechanism;
-  DType type;
-  Regime regime;
-  int64_t time;
-
-  RunArgs run() const { return {.batch = kTokens / time, .time = time}; }
-};
-
-SingleOp make(const Setting& s, const std::map<std::string, Arg>& args, const Runtime& runtime) {
-  const TensorDesc rows{s.type, {kTokens, kHeads * kDim}};
-  const TensorDesc inputs[] = {rows, rows, rows};
-  PlanContext plan{.runtime = runtime, .batch = kTokens / s.time, .time = s.time};
-  plan.training = true;
-  return SingleOp(make_attention(spec_of(s.mechanism, args)), inputs, plan);
-}
-
-/// Key blocks walked, over all tiles.
-double visited(const SingleOp& op) {
-  double sum = 0;
-  for (const int32_t n : op.saved(1).span<int32_t>()) sum += n;
-  return sum;
-}
-
-/// The share of key blocks that a mechanism which may stop early visits; 1 for any other.
-double share_visited(const Setting& s, const SingleOp& op, const BenchContext& context) {
-  for (const ArgSpec& arg : s.mechanism.args) {
-    if (arg.name != "early_exit" || op.plan().saved.size() < 2) continue;
-    SingleOp whole = make(s, {{"early_exit", std::string("off")}}, context.runtime);
-    fill(whole, s.regime);
-    whole.forward(s.run());
-    return visited(op) / visited(whole);
+/// Steps of the op and of softmax in turn.
+BenchResult beside_softmax(const BenchContext& context, const std::string& name,
+                           const AttentionCase& c, BenchAttention& op, double seconds, int least) {
+  const AttentionCase softmax = softmax_beside(c);
+  BenchAttention other(softmax, context.runtime);
+  const TurnTiming turn = time_in_turn([&] { op.both(); }, [&] { other.both(); }, seconds, least);
+  BenchResult r = timed(name, turn.timing, op.forward_flops() + op.backward_flops(), c.type);
+  r.ratio = turn.ratio;
+  r.note = *r.ratio < 0.2 ? fmt::format("{:.1f}x faster than softmax", 1 / *r.ratio)
+                          : fmt::format("{:.2f}x softmax", *r.ratio);
+  if (c.window > 0) {
+    r.note += fmt::format("; {:.2f}x per visited pair", *r.ratio * softmax.pairs() / c.pairs());
   }
-  return 1;
+  return r;
 }
 
-void bench_case(const BenchContext& context, const Setting& s, std::vector<BenchResult>& results) {
-  const std::string name = fmt::format("attention {} {} T={} {}", s.mechanism.name, name_of(s.type),
-                                       s.time, s.regime.name);
-  if (!context.wanted(name, {" forward", " backward"})) return;
-  const RunArgs run = s.run();
-  SingleOp op = make(s, {}, context.runtime);
-  fill(op, s.regime);
-  const Timing forward = time_runs([&] { op.forward(run); }, 0.3, 3);
-  const Timing backward = time_runs([&] { op.backward(run); }, 0.3, 3);
-  // Rates count the work that is done, so that an early exit does not pass for speed.
-  const double share = share_visited(s, op, context);
-  results.push_back(timed(name + " forward", forward, share * op.plan().forward.flops, s.type));
-  results.push_back(timed(name + " backward", backward, share * op.plan().backward.flops, s.type));
-  if (share < 1) {
-    results[results.size() - 2].note = fmt::format("visits {:.0f}% of the key blocks", 100 * share);
-  }
+/// Forward, backward, and both beside softmax.
+void bench_standard(const BenchContext& context, const AttentionCase& c,
+                    std::vector<BenchResult>& results) {
+  const std::string name = name_of(c);
+  if (!context.wanted(name, {" forward", " backward", " both"})) return;
+  BenchAttention op(c, context.runtime);
+  const Timing forward = time_runs([&] { op.forward(); }, 0.15, 3);
+  const Timing backward = time_runs([&] { op.backward(); }, 0.2, 3);
+  results.push_back(timed(name + " forward", forward, op.forward_flops(), c.type));
+  results.push_back(timed(name + " backward", backward, op.backward_flops(), c.type));
+  results.push_back(beside_softmax(context, name + " both", c, op, 0.5, 3));
+}
+
+/// Only both, beside softmax.
+void bench_step(const BenchContext& context, const AttentionCase& c, int least,
+                std::vector<BenchResult>& results) {
+  const std::string name = name_of(c) + " both";
+  if (!context.wanted(name)) return;
+  BenchAttention op(c, context.runtime);
+  results.push_back(beside_softmax(context, name, c, op, 0.4, least));
 }
 
 }  // namespace
@@ -114,19 +74,26 @@ std::vector<BenchResult> bench_attention(const BenchContext& context) {
   context.check([&] { return check_attention(context.runtime); });
   std::vector<BenchResult> results;
   const MechanismRegistry registry;
-  for (const DType type : {DType::f32, DType::bf16}) {
+  for (const DType type : kAttentionTypes) {
     for (const MechanismInfo* mechanism : registry.all()) {
-      for (const Regime& regime : kRegimes) {
-        bench_case(context, {*mechanism, type, regime, kTime}, results);
-      }
+      AttentionCase c{.mechanism = std::string(mechanism->name), .type = type};
+      if (c.mechanism == "stick-breaking") c.mean_logit = kLateLogit;
+      bench_standard(context, c, results);
+    }
+    bench_standard(context, {.type = type, .window = kWindow}, results);
+  }
+  for (const DType type : kAttentionTypes) {
+    if (type != DType::f32 && !context.all) continue;
+    for (const int64_t time : kLengths) {
+      bench_step(context, {.mechanism = "linear", .type = type, .time = time}, 2, results);
     }
   }
-  for (const int64_t time : kLengths) {
-    for (const MechanismInfo* mechanism : registry.all()) {
-      if (mechanism->name != "softmax" && !mechanism->traits.recurrent) continue;
-      bench_case(context, {*mechanism, DType::f32, kRegimes[0], time}, results);
-    }
+  for (const DType type : kAttentionTypes) {
+    bench_step(context, {.type = type, .time = kLong, .heads = 2, .kv_heads = 2, .window = kWindow},
+               1, results);
   }
+  bench_early_exit(context, results);
+  bench_attention_decode(context, results);
   return results;
 }
 

@@ -5,11 +5,10 @@
 #include <algorithm>
 
 #include "attention/attention.h"
-#include "base/random.h"
 #include "cli/bench.h"
+#include "cli/bench_attention_case.h"
 #include "cli/bench_plots.h"
 #include "cli/bench_training.h"
-#include "cli/single_op.h"
 
 namespace weft::cli {
 namespace {
@@ -52,34 +51,10 @@ void Scaling::attention(const char* line, const std::string& mechanism, int64_t 
                         int64_t time) {
   const std::string name = fmt::format("scaling attention {} f32 T={}", line, time);
   if (!context_.wanted(name)) return;
-  constexpr int64_t kHeads = 8, kDim = 64;
-  AttentionSpec spec;
-  spec.heads = spec.kv_heads = kHeads;
-  spec.head_dim = kDim;
-  spec.window = window;
-  spec.mechanism = mechanism;
-  const MechanismRegistry registry;
-  spec.args = Args(mechanism, registry.find(mechanism).args, {});
-  for (int64_t h = 0; h < kHeads; ++h) {
-    spec.q.push_back({0, h * kDim});
-    spec.k.push_back({1, h * kDim});
-    spec.v.push_back({2, h * kDim});
-  }
-  const TensorDesc rows{DType::f32, {time, kHeads * kDim}};
-  const TensorDesc inputs[] = {rows, rows, rows};
-  PlanContext plan{.runtime = context_.runtime, .batch = 1, .time = time};
-  plan.training = true;
-  SingleOp op(make_attention(spec), inputs, plan);
-  for (size_t i = 0; i < 4; ++i) {
-    const Random random(i, "bench.scaling");
-    const std::span<float> values = (i < 3 ? op.in(i) : op.d_out(0)).span<float>();
-    for (size_t e = 0; e < values.size(); ++e) values[e] = static_cast<float>(random.normal(e));
-  }
-  const RunArgs run{.batch = 1, .time = time};
-  const double flops = op.plan().forward.flops + op.plan().backward.flops;
+  BenchAttention op({.mechanism = mechanism, .time = time, .window = window}, context_.runtime);
+  const double flops = op.forward_flops() + op.backward_flops();
   const bool once = flops > 1e11;  // a second or more: nothing to be gained from a second one
-  const Timing timing =
-      time_runs([&] { op.forward(run), op.backward(run); }, once ? 0 : 0.3, once ? 1 : 3, once);
+  const Timing timing = time_runs([&] { op.both(); }, once ? 0 : 0.3, once ? 1 : 3, once);
   BenchResult r = timed(name, timing);
   r.tokens_per_second = static_cast<double>(time) / timing.median;
   r.plotted = {"attention", line, static_cast<double>(time), 1e3 * timing.median};

@@ -5,22 +5,47 @@
 #include "cli/bench.h"
 
 namespace weft::cli {
+namespace {
 
-Timing time_runs(const std::function<void()>& f, double seconds, int least, bool cold) {
+double seconds_of(const std::function<void()>& f) {
   using Clock = std::chrono::steady_clock;
-  if (!cold) f();
-  std::vector<double> times;
-  double total = 0;
-  while (total < seconds || static_cast<int>(times.size()) < least) {
-    const Clock::time_point start = Clock::now();
-    f();
-    times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
-    total += times.back();
-  }
+  const Clock::time_point start = Clock::now();
+  f();
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Timing summary(std::vector<double> times) {
   std::sort(times.begin(), times.end());
   const double median = times[times.size() / 2];
   const double range = times[times.size() * 3 / 4] - times[times.size() / 4];
   return {median, range / median, static_cast<int>(times.size())};
+}
+
+}  // namespace
+
+Timing time_runs(const std::function<void()>& f, double seconds, int least, bool cold) {
+  if (!cold) f();
+  std::vector<double> times;
+  double total = 0;
+  while (total < seconds || static_cast<int>(times.size()) < least) {
+    times.push_back(seconds_of(f));
+    total += times.back();
+  }
+  return summary(std::move(times));
+}
+
+TurnTiming time_in_turn(const std::function<void()>& f, const std::function<void()>& other,
+                        double seconds, int least) {
+  f(), other();
+  std::vector<double> times, ratios;
+  double total = 0;
+  while (total < seconds || static_cast<int>(times.size()) < least) {
+    times.push_back(seconds_of(f));
+    const double beside = seconds_of(other);
+    ratios.push_back(times.back() / beside);
+    total += times.back() + beside;
+  }
+  return {summary(std::move(times)), summary(std::move(ratios)).median};
 }
 
 BenchResult timed(std::string name, const Timing& timing) {
