@@ -69,5 +69,33 @@ TEST(CliBench, RefusesAFileThatIsNoRun) {
   expect_refused(weft({"bench", "gemm", "--only", "no such row"}), "--only");
 }
 
+// A model whose queries and keys are recorded has to be one of stick-breaking, and asked for.
+TEST(CliBench, RecordsOnlyWhereAttentionIsStickBreaking) {
+  const Scratch scratch;
+  const std::string run = train_tiny(scratch, "transformer"), text = scratch / "text.txt";
+  const auto bench = [](std::vector<std::string> args) {
+    args.insert(args.begin(), "bench");
+    return weft(args);
+  };
+  expect_refused(bench({"attention", "--model", run, "--data", text}), "softmax in layer 0");
+  expect_refused(bench({"gemm", "--model", run, "--data", text}), "got bench gemm");
+  expect_refused(bench({"--model", run, "--data", text}), "bench attention");
+  expect_refused(bench({"attention", "--model", run}), "together");
+  expect_refused(bench({"attention", "--data", text}), "together");
+  expect_refused(bench({"attention", "--model", scratch / "none", "--data", text}), "none");
+}
+
+TEST(CliBench, RefusesATextThatCannotBeRecorded) {
+  const Scratch scratch;
+  const std::string run = train_tiny(scratch, "stick-breaking");
+  const auto bench = [&](const std::string& text, const std::string& only) {
+    return weft({"bench", "attention", "--model", run, "--data", text, "--only", only});
+  };
+  expect_refused(bench(scratch / "none.txt", "recorded"), "none.txt");
+  expect_refused(bench(scratch.file("short.txt", "a"), "recorded"), "two tokens");
+  // Rows are counted before anything is measured, those of the text at its length.
+  expect_refused(bench(scratch.file("ab.txt", "ab"), "recorded f32 T=3"), "--only");
+}
+
 }  // namespace
 }  // namespace weft::system_test

@@ -7,6 +7,7 @@
 
 #include "base/args.h"
 #include "base/error.h"
+#include "cli/bench_attention.h"
 #include "cli/bench_compare.h"
 #include "cli/bench_document.h"
 #include "cli/bench_plots.h"
@@ -52,6 +53,9 @@ class BenchVerb final : public Verb {
     flags.repeated("--design", designs_, "designs: one to compare, may be repeated (all)");
     flags.integer("--time", time_, {16, 1 << 20}, "designs: tokens of a sequence");
     flags.integer("--batch", batch_, {1, 1024}, "designs: sequences of a step");
+    flags.word("--model", model_, "attention: a trained stick-breaking model to record from");
+    flags.word("--data", data_,
+               "attention: text whose queries and keys in --model are attended by");
     flags.word("--compare", compare_,
                "a file of --json: show what is slower or faster than there by more than the noise, "
                "which is 3%, both runs' spreads, and how far apart they measured the peak that "
@@ -64,6 +68,7 @@ class BenchVerb final : public Verb {
   int run(const Invocation& invocation) override {
     check_what();
     if (!out_.empty()) check_out();
+    check_recorded();
     // Before anything is measured: a bad file is known at once.
     std::optional<BenchDocument> before;
     if (!compare_.empty()) before = read_bench(compare_);
@@ -91,6 +96,17 @@ class BenchVerb final : public Verb {
     std::filesystem::create_directories(out_, error);
     if (std::filesystem::is_directory(out_, error)) return;
     fail(ErrorCode::usage, {"--out", "a folder", io::in_quotes(out_), "choose another name"});
+  }
+
+  void check_recorded() const {
+    if (model_.empty() && data_.empty()) return;
+    const char* flag = model_.empty() ? "--data" : "--model";
+    if (what_ != "attention") {
+      fail(ErrorCode::usage, {flag, "bench attention", what_.empty() ? "bench" : "bench " + what_});
+    }
+    if (!from_.empty()) fail(ErrorCode::usage, {flag, "a run that measures", "--from"});
+    if (!model_.empty() && !data_.empty()) return;
+    fail(ErrorCode::usage, {flag, "--model RUN and --data FILE together", "only one of them"});
   }
 
   bool is_asked(const Bench& bench) const {
@@ -124,9 +140,8 @@ class BenchVerb final : public Verb {
   }
 
   /// Rows that will be measured. Throws Error(usage) where there are none.
-  int count_rows(const Invocation& invocation) const {
+  int count_rows(BenchContext listing) const {
     int rows = 0;
-    BenchContext listing = context(invocation);
     listing.listing = true;
     listing.begin = [&rows](const std::string&) { ++rows; };
     run_all(listing);
@@ -138,7 +153,10 @@ class BenchVerb final : public Verb {
   BenchDocument measure(const Invocation& invocation) const {
     const Runtime& rt = invocation.runtime;
     BenchContext measured = context(invocation);
-    const int rows = count_rows(invocation);
+    std::vector<RecordedLayer> recorded;
+    if (!model_.empty()) recorded = record(model_, data_, kLongText, rt);
+    if (!recorded.empty()) measured.recorded = &recorded;
+    const int rows = count_rows(measured);
     BenchDocument d{{}, {}, machine_name(), rt.threads, utc_now(), invocation.command, kVersion};
     const Peaks before = measured.peaks = measure_peaks(rt);
     {
@@ -182,7 +200,7 @@ class BenchVerb final : public Verb {
     return bench_text(d, console.stdout_is_terminal() ? static_cast<size_t>(console.width()) : 0);
   }
 
-  std::string what_, compare_, from_, out_;
+  std::string what_, compare_, from_, out_, model_, data_;
   bool all_ = false, long_ = false, profile_ = false, markdown_ = false;
   std::vector<std::string> designs_, only_;
   int64_t time_ = 512, batch_ = 8;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/dtype.h"
+#include "cli/bench_recorded.h"
 #include "cli/console.h"
 #include "ops/kernel.h"
 #include "ops/op.h"
@@ -82,7 +83,9 @@ struct BenchContext {
   bool profile = false;                   ///< train: every kind of work instead of whole steps
   Peaks peaks = {};                       ///< measured before
   std::vector<std::string> only = {};     ///< parts of names; empty: every row
-  bool listing = false;                   ///< rows are counted and not measured: wanted() is false
+  /// attention: of a trained model, to stop early by; null: none.
+  const std::vector<RecordedLayer>* recorded = nullptr;
+  bool listing = false;  ///< rows are counted and not measured: wanted() is false
   std::function<void(const std::string& row)> begin = {};  ///< hears of every row that is wanted
 
   /// To be asked before a row, or several that are measured at once and differ in their endings, is

@@ -10,7 +10,7 @@ namespace {
 
 /// Beside 2048, where every mechanism is measured.
 constexpr int64_t kLengths[] = {512, 1024, 4096, 8192};
-constexpr int64_t kWindow = 512, kLong = 16384;
+constexpr int64_t kWindow = 512;
 
 std::string name_of(const AttentionCase& c) {
   std::string name = fmt::format("attention {}", c.mechanism);
@@ -89,8 +89,9 @@ std::vector<BenchResult> bench_attention(const BenchContext& context) {
     }
   }
   for (const DType type : kAttentionTypes) {
-    bench_step(context, {.type = type, .time = kLong, .heads = 2, .kv_heads = 2, .window = kWindow},
-               1, results);
+    bench_step(context,
+               {.type = type, .time = kLongText, .heads = 2, .kv_heads = 2, .window = kWindow}, 1,
+               results);
   }
   bench_early_exit(context, results);
   bench_attention_decode(context, results);

@@ -548,6 +548,7 @@ BuiltProgram Builder::run() {
   add_softmax_groups();
   for (int l = 0; l < static_cast<int>(config_.depth()); ++l) x = block(l, x);
   finish(x);
+  built_.kept = taps_.keep(options_.keep, graph_);
   const PlanOptions plan{.training = options_.mode == Mode::train, .recompute = options_.recompute};
   built_.program = Program(std::move(graph_), plan);
   return std::move(built_);

@@ -28,6 +28,7 @@ struct BuildOptions {
   int64_t context = 0;  ///< most tokens of a sequence in the cache (generate)
   bool recompute = false;
   WeightType weights = WeightType::activation;  ///< of the matrices that generate multiplies by
+  std::vector<Tap> keep = {};  ///< can be read after a run: q, k and v as attention reads them
   Runtime runtime;
 };
 
@@ -41,6 +42,12 @@ struct ParameterSlot {
   WeightPart part = WeightPart::whole;
 };
 
+/// One head of a tap: `width` columns of a value from `column` on; value -1: not projected.
+struct HeadPlace {
+  ValueId value = -1;
+  int64_t column = 0;
+};
+
 struct BuiltProgram {
   Program program;
   std::vector<ParameterSlot> parameters;
@@ -48,10 +55,12 @@ struct BuiltProgram {
   ValueId loss = -1, count = -1, row_losses = -1;  ///< train, evaluate
   ValueId right = -1;   ///< the same: labels whose logit is the largest, f64 [1]
   ValueId logits = -1;  ///< logits, generate: f32 (f64 in f64 programs)
+  std::vector<std::vector<HeadPlace>> kept = {};  ///< the heads of each tap of BuildOptions::keep
 };
 
 /// Inputs of the program: slot 0 is the token ids, i32 [batch * time]. Throws Error(config) where
-/// an op refuses the sizes, Error(usage) for int8 weights in another mode than generate. Allocates
+/// an op refuses the sizes, Error(usage) for int8 weights in another mode than generate and for
+/// taps to keep that the model does not have. Allocates
 /// no activation memory (Program::bind does).
 BuiltProgram build(const ModelConfig& config, const Layout& layout, const BuildOptions& options,
                    const Axes& axes = Axes());

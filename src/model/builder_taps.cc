@@ -1,11 +1,31 @@
 #include "model/builder_taps.h"
 
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "model/head_rules.h"
+
 namespace weft {
 
 std::vector<HeadPlace> Taps::of(ValueId value, int count, int64_t width) {
   std::vector<HeadPlace> heads;
   for (int h = 0; h < count; ++h) heads.push_back({value, h * width});
   return heads;
+}
+
+std::vector<std::vector<HeadPlace>> Taps::keep(const std::vector<Tap>& taps, Graph& graph) const {
+  std::vector<std::vector<HeadPlace>> kept;
+  for (const Tap& tap : taps) {
+    const auto at = heads_.find(tap);
+    if (at == heads_.end()) {
+      fail(ErrorCode::usage, {"program", "a tap of the model to keep",
+                              fmt::format("{}[{}]", weft::name_of(tap.port), tap.layer), ""});
+    }
+    for (const HeadPlace& head : kept.emplace_back(at->second)) {
+      if (head.value >= 0) graph.keep(head.value);
+    }
+  }
+  return kept;
 }
 
 int InputList::index_of(ValueId value) {

@@ -5,23 +5,21 @@
 #include <vector>
 
 #include "attention/attention.h"
+#include "model/builder.h"
 #include "model/layout.h"
 #include "program/coverage.h"
 #include "program/graph.h"
 
 namespace weft {
 
-/// One head of a tap: `width` columns of a value from `column` on; value -1: not projected.
-struct HeadPlace {
-  ValueId value = -1;
-  int64_t column = 0;
-};
-
 /// The heads of every tap built so far.
 class Taps {
  public:
   std::vector<HeadPlace>& operator[](Tap tap) { return heads_[tap]; }
   const std::vector<HeadPlace>& at(Tap tap) const { return heads_.at(tap); }
+  /// The heads of each of these, whose values the program keeps. Throws Error(usage) at one that
+  /// the model does not have.
+  std::vector<std::vector<HeadPlace>> keep(const std::vector<Tap>& taps, Graph& graph) const;
   /// All `count` heads of `width` columns of one value, side by side.
   static std::vector<HeadPlace> of(ValueId value, int count, int64_t width);
 
