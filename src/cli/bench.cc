@@ -40,14 +40,15 @@ class BenchVerb final : public Verb {
   std::string_view summary() const override {
     return "Speed of gemm, attention, ops, train or decode (all unless one is named), beside the "
            "peaks and the roofline; designs: training steps beside the transformer's; scaling: "
-           "what "
-           "growing a model costs";
+           "what growing a model costs";
   }
 
   void declare(Flags& flags) override {
     flags.text("WHAT", what_, "gemm, attention, ops, train, decode, designs or scaling");
     flags.repeated("--only", only_, "only rows with this in their name; may be repeated");
-    flags.flag("--all", all_, "train: more designs and sizes; decode: long contexts");
+    flags.flag("--all", all_,
+               "train: more designs and sizes; decode: long contexts; attention: more rows, each "
+               "three times or more");
     flags.flag("--long", long_, "train: also one step at T=32768 with recomputation (minutes)");
     flags.flag("--profile", profile_, "train: what each kind of work in a step takes");
     flags.repeated("--design", designs_, "designs: one to compare, may be repeated (all)");

@@ -65,7 +65,7 @@ void bench_step(const BenchContext& context, const AttentionCase& c, int least,
   const std::string name = name_of(c) + " both";
   if (!context.wanted(name)) return;
   BenchAttention op(c, context.runtime);
-  results.push_back(beside_softmax(context, name, c, op, 0.4, least));
+  results.push_back(beside_softmax(context, name, c, op, 0.4, context.all ? 3 : least));
 }
 
 }  // namespace
@@ -89,9 +89,9 @@ std::vector<BenchResult> bench_attention(const BenchContext& context) {
     }
   }
   for (const DType type : kAttentionTypes) {
-    bench_step(context,
-               {.type = type, .time = kLongText, .heads = 2, .kv_heads = 2, .window = kWindow}, 1,
-               results);
+    const AttentionCase c{
+        .type = type, .time = kLongText, .heads = 2, .kv_heads = 2, .window = kWindow};
+    bench_step(context, c, 1, results);
   }
   bench_early_exit(context, results);
   bench_attention_decode(context, results);

@@ -48,10 +48,10 @@ class EarlyExit {
   double softmax_ = 0;  ///< seconds; 0: not measured yet
 };
 
-/// A step's time may be a second or more: nothing to be gained from many.
-Timing time_long(BenchAttention& op) {
+/// A step may take a second or more: one unless there is time.
+Timing time_long(const BenchContext& context, BenchAttention& op) {
   op.forward();
-  return time_runs([&] { op.both(); }, 0.2, 1, true);
+  return time_runs([&] { op.both(); }, 0.2, context.all ? 3 : 1, true);
 }
 
 std::unique_ptr<BenchAttention> EarlyExit::make(const Exit& exit, size_t layer) const {
@@ -69,7 +69,7 @@ double EarlyExit::softmax_seconds() {
   AttentionCase c = regime_.attention;
   c.mechanism = "softmax";
   BenchAttention op(c, context_.runtime);
-  return softmax_ = time_long(op).median;
+  return softmax_ = time_long(context_, op).median;
 }
 
 /// Of recorded layers the mean.
@@ -87,7 +87,7 @@ void EarlyExit::run(const Exit& exit, std::vector<BenchResult>& results) {
   double share = 0, causal = 0;
   for (size_t l = 0; l < layers; ++l) {
     const auto op = make(exit, l);
-    const Timing one = time_long(*op);
+    const Timing one = time_long(context_, *op);
     timing.median += one.median / static_cast<double>(layers);
     timing.spread = std::max(timing.spread, one.spread);
     timing.runs += one.runs;
