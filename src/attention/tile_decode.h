@@ -14,6 +14,8 @@ class Decode {
   static constexpr int R = kLanes;
   static constexpr Int kUnit = weft::WEFT_ISA::kUnit<E>;
   static_assert(M::kRows == R);
+  /// Keys between those that are read and those that are asked for.
+  static constexpr Int kAhead = kBlock;
 
  public:
   Decode(const AttentionProblem& p, const AttentionRun& run, const TileTable& t, Int task,
@@ -82,6 +84,9 @@ class Decode {
   void weigh_set(Int set, Int j0, Int j1, float* part) const {
     const Int entry = entry_of(p_, set, tile_.kv), n = j1 - j0;
     const KeyBlocks<T>& keys = tile_.keys;
+    const Int soon = larger(tile_.begin, j0 - kAhead), next = larger(tile_.begin, soon - kBlock);
+    keys.prefetch(keys_of(p_, entry), next, soon);
+    keys.prefetch(values_of(p_, entry), next, soon);
     products(static_cast<int>(n),
              keys.along_channels(keys_of(p_, entry), set, j0, j1, s_.keys, s_.width));
     tile_.finish_scores(j0, j1, s_.scores);

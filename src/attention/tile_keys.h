@@ -84,8 +84,36 @@ class KeyBlocks {
         width};
   }
 
+  /// Asks for keys or values [j0, j1) that a walk reads soon: a row here, a row there, and blocks
+  /// from the last to the first, which no CPU foresees.
+  void prefetch(const KeySource& source, Int j0, Int j1) const {
+    const Int bytes = source.dim * static_cast<Int>(sizeof(T));
+    const KeyRows rows(*this, source, j0, j1);
+    for (Int j = j0; j < j1; ++j) {
+      const auto* row = reinterpret_cast<const char*>(rows.at(j));
+      for (Int line = 0; line < bytes; line += 64) __builtin_prefetch(row + line, 0, 2);
+    }
+  }
+
  private:
   static const E* as(const float* words) { return reinterpret_cast<const E*>(words); }
+
+  /// Where the rows of keys [j0, j1) lie: found once where they lie evenly, for a ring costs a
+  /// division for each row.
+  struct KeyRows {
+    KeyRows(const KeyBlocks& b, const KeySource& s, Int j0, Int j1)
+        : blocks(b), source(s), from(j0) {
+      if (j0 < j1) first = evenly_apart<T>(b.run_, s, b.b_, j0, j1, stride);
+    }
+    const T* at(Int j) const {
+      return first != nullptr ? first + (j - from) * stride
+                              : key_row<T>(blocks.run_, source, blocks.b_, j);
+    }
+    const KeyBlocks& blocks;
+    const KeySource& source;
+    Int from, stride = 0;
+    const T* first = nullptr;
+  };
 
   /// The block that begins at key `begin`, in the form that `make` gives it.
   template <class Make>
@@ -111,8 +139,9 @@ class KeyBlocks {
   }
   /// Rows of operands along the channels, zeros up to `width` channels.
   void copy(const KeySource& source, Int j0, Int j1, float* to, Int width) const {
+    const KeyRows rows(*this, source, j0, j1);
     for (Int j = j0; j < j1; ++j, to += width / kUnit) {
-      const T* from = key_row<T>(run_, source, b_, j);
+      const T* from = rows.at(j);
       if constexpr (kUnit == 1) {
         pack_row(from, source.dim, to, width);
       } else {
@@ -127,9 +156,9 @@ class KeyBlocks {
             [[maybe_unused]] Int j1, [[maybe_unused]] float* to, [[maybe_unused]] Int width) const {
 #ifdef WEFT_ISA_avx512bf16
     if constexpr (kUnit == 2) {
+      const KeyRows rows(*this, source, j0, j1);
       for (Int j = j0 - lead(j0); j < j1; j += 2, to += width) {
-        pair_rows(j < j0 ? nullptr : key_row<T>(run_, source, b_, j),
-                  j + 1 < j1 ? key_row<T>(run_, source, b_, j + 1) : nullptr, source.dim,
+        pair_rows(j < j0 ? nullptr : rows.at(j), j + 1 < j1 ? rows.at(j + 1) : nullptr, source.dim,
                   reinterpret_cast<Pair*>(to), width);
       }
     }
