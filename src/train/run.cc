@@ -261,7 +261,7 @@ TrainState Run::state() const {
 void Run::checkpoint() {
   collect();
   const auto write = [this, at = state()](const Model& model,
-                                             std::span<const OptimizerTensor> optimizer) {
+                                          std::span<const OptimizerTensor> optimizer) {
     if (request_.observer.on_write) request_.observer.on_write(at.step);
     metrics_->flush();
     return config_.data.is_task()

@@ -100,8 +100,8 @@ Result resume(const Subject& s) {
     Training straight(s, precision, 1, true);
     straight.steps(1, 2);
     const io::Path checkpoint =
-        write_checkpoint(run.path(), straight.model, straight.trainer.optimizer().state(), ByteTokenizer(),
-                         train_config(precision), {.step = 2, .seed = 3});
+        write_checkpoint(run.path(), straight.model, straight.trainer.optimizer().state(),
+                         ByteTokenizer(), train_config(precision), {.step = 2, .seed = 3});
     // On other threads, and in another order of events: nothing but the files may carry over.
     Training resumed(s, precision, 3, false);
     const TrainState state =

@@ -13,8 +13,8 @@ namespace {
 
 // Rows of one chunk: many, because reading W and adding to dW then is small beside the products
 // (vocab 16000, dim 384, one core, share of the GEMM peak in bf16: 128 rows 64%, 512 rows 87%), as
-// far as their logits take no more than this: 512 rows up to 65,536 ids, so that the products, which
-// cut rows into pieces of 512 and then of 64, get large ones.
+// far as their logits take no more than this: 512 rows up to 65,536 ids, so that the products,
+// which cut rows into pieces of 512 and then of 64, get large ones.
 constexpr int64_t kChunkBytes = 128 << 20;
 constexpr int64_t kFewestRows = 128, kMostRows = 2048;
 constexpr int64_t kRowBlock = 8;  // rows of one softmax task
