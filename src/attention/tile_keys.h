@@ -91,7 +91,10 @@ class KeyBlocks {
     const KeyRows rows(*this, source, j0, j1);
     for (Int j = j0; j < j1; ++j) {
       const auto* row = reinterpret_cast<const char*>(rows.at(j));
-      for (Int line = 0; line < bytes; line += 64) __builtin_prefetch(row + line, 0, 2);
+      for (Int line = 0; line < bytes; line += 64) {
+        __builtin_prefetch(row + line, 0, 2);
+        asm volatile("" : : "r"(row));  // GCC removes a loop that does nothing but prefetch
+      }
     }
   }
 
@@ -124,18 +127,9 @@ class KeyBlocks {
     if (store.stamps[at] != stamp_) {
       (this->*make)(source, begin, smaller(begin + kBlock, run_.time), words, width);
       store.stamps[at] = stamp_;
-      prefetch(source, begin);
+      prefetch(source, larger(document_, begin - kBlock), begin);
     }
     return words;
-  }
-  /// The block before `begin`, which a walk reads next: a row here, a row there, which no CPU
-  /// foresees.
-  void prefetch(const KeySource& source, Int begin) const {
-    for (Int j = larger(document_, begin - kBlock); j < begin; ++j) {
-      const auto* row = reinterpret_cast<const char*>(key_row<T>(run_, source, b_, j));
-      const Int bytes = source.dim * static_cast<Int>(sizeof(T));
-      for (Int line = 0; line < bytes; line += 64) __builtin_prefetch(row + line, 0, 2);
-    }
   }
   /// Rows of operands along the channels, zeros up to `width` channels.
   void copy(const KeySource& source, Int j0, Int j1, float* to, Int width) const {
