@@ -44,7 +44,7 @@ struct TileScratch {
   KeyStore keys;              ///< a block: [kBlock, D / unit]
   KeyStore values;            ///< forward [N, E], backward [kBlock, E / unit]
   float* scores;              ///< [kBlock, R]
-  float* part;                ///< [sets, decode_part]
+  float* part;                ///< [kDecodeBlocks, sets, decode_part]
   float* down;                ///< [N, R] operands along the keys, of weights or score gradients
   float *dq, *dqt;            ///< [R, D], [D, R]; backward only, from here on
   float* own;                 ///< [R, E] values of the queries' own positions
@@ -73,6 +73,8 @@ struct TileShape {
 
 /// A position of at most so many query heads is decoded with channels and keys in lanes, not rows.
 inline constexpr int kDecodeRows = 4;
+/// Blocks of keys that are decoded in the order of their addresses: 256 KiB in f32 at 64 channels.
+inline constexpr Int kDecodeBlocks = 16;
 /// Numbers of a row that a mechanism keeps of a block, at most.
 inline constexpr int kDecodeNumbers = 2;
 /// Floats of what decoding keeps of one block of keys: numbers [kDecodeNumbers, lanes], then sums
@@ -110,7 +112,7 @@ inline constexpr int kDecodeNumbers = 2;
   s.keys = store(s.width);
   s.values = store(s.value_width);
   s.scores = take(kBlock * rows);
-  s.part = take(p.sets * decode_part(p, shape));
+  s.part = take(kDecodeBlocks * p.sets * decode_part(p, shape));
   s.down = take(down * rows);
   if (backward) {
     s.dq = take(rows * s.width);

@@ -14,8 +14,6 @@ class Decode {
   static constexpr int R = kLanes;
   static constexpr Int kUnit = weft::WEFT_ISA::kUnit<E>;
   static_assert(M::kRows == R);
-  /// Keys between those that are read and those that are asked for.
-  static constexpr Int kAhead = kBlock;
 
  public:
   Decode(const AttentionProblem& p, const AttentionRun& run, const TileTable& t, Int task,
@@ -84,9 +82,6 @@ class Decode {
   void weigh_set(Int set, Int j0, Int j1, float* part) const {
     const Int entry = entry_of(p_, set, tile_.kv), n = j1 - j0;
     const KeyBlocks<T>& keys = tile_.keys;
-    const Int soon = larger(tile_.begin, j0 - kAhead), next = larger(tile_.begin, soon - kBlock);
-    keys.prefetch(keys_of(p_, entry), next, soon);
-    keys.prefetch(values_of(p_, entry), next, soon);
     products(static_cast<int>(n),
              keys.along_channels(keys_of(p_, entry), set, j0, j1, s_.keys, s_.width));
     tile_.finish_scores(j0, j1, s_.scores);
@@ -158,15 +153,20 @@ class Decode {
   int visited_ = 0;
 };
 
-/// The whole walk by one task.
+/// The whole walk by one task. Blocks are joined from near to far, but a few of them are weighed in
+/// the order of their addresses, which is what a CPU reads ahead. Where the walk may stop, the
+/// first of them are taken one by one.
 template <class M, class T>
 void decode_tile(const AttentionProblem& p, const AttentionRun& run, const TileTable& t, Int task,
                  const TileScratch& s) {
   Decode<M, T> decode(p, run, t, task, s);
-  const Int blocks = decode.blocks();
-  for (Int n = 0; n < blocks && !decode.spent(); ++n) {
-    decode.weigh(n, s.part);
-    decode.join(s.part);
+  const Int blocks = decode.blocks(), part = p.sets * decode_part(p, kShape<T>);
+  Int most = M::kTwoWalks ? 1 : kDecodeBlocks;
+  for (Int from = 0; from < blocks && !decode.spent(); most = smaller(2 * most, kDecodeBlocks)) {
+    const Int to = smaller(from + most, blocks);
+    for (Int n = to; n-- > from;) decode.weigh(n, s.part + (n - from) * part);
+    for (Int n = from; n < to && !decode.spent(); ++n) decode.join(s.part + (n - from) * part);
+    from = to;
   }
   decode.finish();
 }

@@ -31,7 +31,10 @@ struct TileFunctions {
     carve(s, p, kShape<T>, false, memory);
     const Decode<One, T> decode(p, run, t, task, s);
     const Int part = p.sets * decode_part(p, kShape<T>);
-    for (Int n = from; n < smaller(to, decode.blocks()); ++n, parts += part) decode.weigh(n, parts);
+    // In the order of the addresses.
+    for (Int n = smaller(to, decode.blocks()); n-- > from;) {
+      decode.weigh(n, parts + (n - from) * part);
+    }
   }
   static bool join(const AttentionProblem& p, const AttentionRun& run, const TileTable& t, Int task,
                    Int count, const float* parts, char* memory) {
