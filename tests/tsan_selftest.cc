@@ -1,5 +1,7 @@
 // Does ThreadSanitizer see into parallel_for? The OpenMP runtime is not instrumented, so this needs
 // proof from both sides: `tsan_selftest race` must be reported, `tsan_selftest clean` must not.
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <string_view>
@@ -11,10 +13,24 @@ namespace {
 
 constexpr int64_t kTasks = 20000;
 
-// Neighbouring tasks write the same element and no lock guards it.
+// Every task writes the same element and no lock guards it. The tasks wait for each other first, so
+// that two threads write at the same time: left alone, one thread may take all of them before
+// another has started. The waiting itself orders nothing (relaxed), so that it hides no race; it
+// ends, too, where there is only one thread.
 int64_t race(const weft::Runtime& rt) {
   std::vector<int64_t> count(1, 0);
-  weft::parallel_for(rt, kTasks, [&](int64_t, int) { count[0] += 1; });
+  std::atomic<int> arrived{0};
+  weft::parallel_for(rt, rt.threads, [&](int64_t, int) {
+    arrived.fetch_add(1, std::memory_order_relaxed);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (arrived.load(std::memory_order_relaxed) < 2 &&
+           std::chrono::steady_clock::now() < deadline) {
+    }
+    for (int64_t i = 0; i < kTasks; ++i) {
+      count[0] += 1;
+      std::atomic_signal_fence(std::memory_order_seq_cst);  // one access to memory each time
+    }
+  });
   return count[0];
 }
 

@@ -95,4 +95,22 @@ TEST(Random, BelowIsInRangeAndEven) {
 }
 
 }  // namespace
+TEST(Tensor, SideBySideShareOneBlock) {
+  const std::vector<TensorDesc> descs = {
+      {DType::bf16, {3, 5}}, {DType::f32, {0}}, {DType::u8, {7}}, {DType::f64, {2, 2}}};
+  std::vector<Tensor> tensors = Tensor::side_by_side(descs);
+  ASSERT_EQ(tensors.size(), descs.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    EXPECT_EQ(tensors[i].desc(), descs[i]);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(tensors[i].data()) % 64, 0u);
+  }
+  EXPECT_EQ(tensors[2].as<std::byte>() - tensors[0].as<std::byte>(), 64);  // 30 bytes, padded
+  EXPECT_EQ(tensors[3].as<std::byte>() - tensors[2].as<std::byte>(), 64);
+  tensors[3].span<double>()[3] = 5;
+  const Tensor last = std::move(tensors[3]);
+  tensors.clear();  // the block stays as long as one of them does
+  EXPECT_EQ(last.span<double>()[0], 0);
+  EXPECT_EQ(last.span<double>()[3], 5);
+}
+
 }  // namespace weft

@@ -30,7 +30,25 @@ std::string TensorDesc::str() const {
   return std::string(name_of(dtype)) + shape.str();
 }
 
-Tensor::Tensor(TensorDesc desc) : desc_(desc), buffer_(desc.bytes()) {}
+Tensor::Tensor(TensorDesc desc)
+    : desc_(desc), memory_(std::make_shared<const Buffer>(desc.bytes())), data_(memory_->data()) {}
+
+std::vector<Tensor> Tensor::side_by_side(std::span<const TensorDesc> descs) {
+  constexpr size_t kAlign = 64;
+  const auto room = [](const TensorDesc& d) { return (d.bytes() + kAlign - 1) / kAlign * kAlign; };
+  size_t bytes = 0;
+  for (const TensorDesc& d : descs) bytes += room(d);
+  const auto memory = std::make_shared<const Buffer>(bytes);
+  std::vector<Tensor> tensors(descs.size());
+  auto* at = static_cast<std::byte*>(memory->data());
+  for (size_t i = 0; i < descs.size(); ++i) {
+    tensors[i].desc_ = descs[i];
+    tensors[i].memory_ = memory;
+    tensors[i].data_ = at;
+    at += room(descs[i]);
+  }
+  return tensors;
+}
 
 double get(const TensorView& t, int64_t i) {
   switch (t.desc.dtype) {

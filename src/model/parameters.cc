@@ -32,13 +32,31 @@ bool Parameters::is_matrix(const ParameterSpec& spec) {
 
 Parameters::Parameters(std::vector<ParameterSpec> specs, DType master, WeightCopies copies)
     : specs_(std::move(specs)), dtype_(master), copies_(copies) {
+  const bool full = copies != WeightCopies::bf16, half = copies != WeightCopies::master;
+  master_ = allocate(master, [&](const ParameterSpec& s) { return full || !is_matrix(s); });
+  bf16_ = allocate(DType::bf16, [&](const ParameterSpec& s) { return half && is_matrix(s); });
+}
+
+std::vector<Tensor> Parameters::allocate(
+    DType type, const std::function<bool(const ParameterSpec&)>& exists) const {
+  std::vector<Tensor> tensors;
+  std::vector<TensorDesc> together;
+  const auto joins = [&](const ParameterSpec& s) {
+    return exists(s) && is_matrix(s) && s.group != ParameterGroup::embedding;
+  };
   for (const ParameterSpec& s : specs_) {
-    const bool matrix = is_matrix(s);
-    const bool half = matrix && copies != WeightCopies::master;
-    const bool full = !matrix || copies != WeightCopies::bf16;
-    master_.push_back(full ? Tensor(master, s.shape) : Tensor(master, {0}));
-    bf16_.push_back(half ? Tensor(DType::bf16, s.shape) : Tensor(DType::bf16, {0}));
+    if (joins(s)) together.push_back({type, s.shape});
   }
+  std::vector<Tensor> matrices = Tensor::side_by_side(together);
+  size_t next = 0;
+  for (const ParameterSpec& s : specs_) {
+    if (joins(s)) {
+      tensors.push_back(std::move(matrices[next++]));
+    } else {
+      tensors.push_back(exists(s) ? Tensor(type, s.shape) : Tensor(type, {0}));
+    }
+  }
+  return tensors;
 }
 
 void Parameters::initialise(uint64_t seed) {
@@ -91,11 +109,15 @@ void Parameters::quantise(bool tied_head) {
   if (const int bad = first_non_finite(); bad >= 0) {
     fail(ErrorCode::input, {spec(bad).name, "finite weights", "a NaN or an infinity", ""});
   }
+  const auto is_table = [](const ParameterSpec& s) { return s.group == ParameterGroup::embedding; };
+  std::vector<Tensor> integers = allocate(DType::u8, [&](const ParameterSpec& s) {
+    return is_matrix(s) && (!is_table(s) || tied_head);
+  });
   for (int p = 0; p < count(); ++p) {
-    const bool table = spec(p).group == ParameterGroup::embedding;
-    Int8Matrix matrix{Tensor(DType::u8, {0}), Tensor(DType::f32, {0})};
-    if (is_matrix(spec(p)) && (!table || tied_head)) {
-      matrix = {Tensor(DType::u8, spec(p).shape), Tensor(DType::f32, {spec(p).shape[0]})};
+    const bool table = is_table(spec(p));
+    Int8Matrix matrix{std::move(integers[static_cast<size_t>(p)]), Tensor(DType::f32, {0})};
+    if (matrix.integers.numel() > 0) {
+      matrix.scales = Tensor(DType::f32, {spec(p).shape[0]});
       quantise_rows(value(p), static_cast<int8_t*>(matrix.integers.data()),
                     matrix.scales.as<float>());
       if (!table) {

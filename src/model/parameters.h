@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -73,6 +74,12 @@ class Parameters {
   static bool is_matrix(const ParameterSpec& spec);
 
  private:
+  /// A tensor for each parameter, of no elements where it does not exist. Matrices lie side by side
+  /// in the order of the specifications, which is that of use; the embedding table, which outlives
+  /// the others when they are quantised, and vectors have memory of their own.
+  std::vector<Tensor> allocate(DType type,
+                               const std::function<bool(const ParameterSpec&)>& exists) const;
+
   std::vector<ParameterSpec> specs_;
   std::vector<Tensor> master_, bf16_;
   std::vector<Int8Matrix> int8_;  // empty, or one for each parameter, those of others without size

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #if defined(WEFT_ISA_avx2) || defined(WEFT_ISA_avx512)
 #include <immintrin.h>
 #elif defined(__aarch64__)
@@ -68,9 +69,16 @@ WEFT_INLINE void store(float* p, Vec v) {
   std::memcpy(p, &v, sizeof v);
 }
 
+// The conversions between words and halves are spelled out: GCC 12 makes 4 to 8 instructions of
+// __builtin_convertvector where one is enough.
 /// The values of bfloat16 bit patterns; exact.
 WEFT_INLINE Vec widen(HalfVec h) {
-#if defined(__aarch64__)  // GCC 12 takes the conversion apart, lane by lane
+#if defined(WEFT_ISA_avx512)
+  const auto w =
+      reinterpret_cast<WordVec>(_mm512_maskz_cvtepu16_epi32(0xffff, reinterpret_cast<__m256i>(h)));
+#elif defined(WEFT_ISA_avx2)
+  const auto w = reinterpret_cast<WordVec>(_mm256_cvtepu16_epi32(reinterpret_cast<__m128i>(h)));
+#elif defined(__aarch64__)
   const WordVec w = vmovl_u16(h);
 #else
   const WordVec w = __builtin_convertvector(h, WordVec);
@@ -83,7 +91,17 @@ WEFT_INLINE HalfVec narrow(Vec v) {
   const WordVec rounded = (w + 0x7fffu + ((w >> 16) & 1u)) >> 16;
   const WordVec quiet = (w >> 16) | 0x40u;
   const WordVec nan = reinterpret_cast<WordVec>((w & 0x7fffffffu) > 0x7f800000u);
-  return __builtin_convertvector((rounded & ~nan) | (quiet & nan), HalfVec);
+  const WordVec low = (rounded & ~nan) | (quiet & nan);
+#if defined(WEFT_ISA_avx512)
+  return reinterpret_cast<HalfVec>(
+      _mm512_maskz_cvtepi32_epi16(0xffff, reinterpret_cast<__m512i>(low)));
+#elif defined(WEFT_ISA_avx2)
+  const auto words = reinterpret_cast<__m256i>(low);
+  return reinterpret_cast<HalfVec>(
+      _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+#else
+  return __builtin_convertvector(low, HalfVec);
+#endif
 }
 
 WEFT_INLINE Vec load(const bf16* p) {
@@ -201,14 +219,50 @@ WEFT_INLINE Vec sqrt(Vec a) {
 #endif
 }
 
+#if defined(WEFT_ISA_avx512) || defined(WEFT_ISA_avx2)
+WEFT_INLINE float sum4(__m128 v) {
+  v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+  return _mm_cvtss_f32(_mm_add_ss(v, _mm_shuffle_ps(v, v, 1)));
+}
+WEFT_INLINE float sum8(__m256 v) {
+  return sum4(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)));
+}
+#endif
 /// Sum over lanes, always in the same order: halves folded onto each other.
 WEFT_INLINE float sum(Vec v) {
+#if defined(WEFT_ISA_avx512)
+  return sum8(_mm256_add_ps(_mm512_maskz_extractf32x8_ps(0xff, v, 0),
+                            _mm512_maskz_extractf32x8_ps(0xff, v, 1)));
+#elif defined(WEFT_ISA_avx2)
+  return sum8(v);
+#else
   float x[kLanes];
   store(x, v);
   for (int n = kLanes / 2; n > 0; n /= 2) {
     for (int i = 0; i < n; ++i) x[i] += x[i + n];
   }
   return x[0];
+#endif
+}
+template <int kPart, int kEnd, int... kLane>
+WEFT_INLINE Vec parts_of(Vec a, Vec b, std::integer_sequence<int, kLane...>) {
+  return __builtin_shufflevector(a, b, (kLane / kPart * 2 * kPart + kEnd + kLane % kPart)...);
+}
+/// Lane i: the sum over lanes of vector i, in the order of sum(). Overwrites them.
+template <int kCount = kLanes>
+WEFT_INLINE Vec sum_each(Vec* v) {
+  if constexpr (kCount == 1) {
+    return v[0];
+  } else {
+    // Each vector holds kLanes / kCount rows' worth of partial sums; two make one of half as many.
+    constexpr int kPart = kCount / 2;
+    constexpr std::make_integer_sequence<int, kLanes> kAll;
+    for (int i = 0; i < kCount / 2; ++i) {
+      v[i] = parts_of<kPart, 0>(v[2 * i], v[2 * i + 1], kAll) +
+             parts_of<kPart, kPart>(v[2 * i], v[2 * i + 1], kAll);
+    }
+    return sum_each<kCount / 2>(v);
+  }
 }
 /// Largest lane; a NaN may or may not come out.
 WEFT_INLINE float max_lane(Vec v) {

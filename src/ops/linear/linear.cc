@@ -91,6 +91,11 @@ void Linear::plan_products(const PlanContext& context, OpPlan& plan) {
         {.m = rows, .n = out_, .k = in_, .transpose_b = true, .in = type_, .out = out_type_});
     plan.forward_scratch = forward_->scratch_bytes();
   }
+  if (type_ == DType::bf16) {
+    const int64_t floats = std::min(rows, matvec_rows(type_)) * in_;
+    plan.forward_scratch =
+        std::max(plan.forward_scratch, static_cast<size_t>(floats) * sizeof(float));
+  }
   if (!context.training) return;
   input_gradient_ =
       make_product(context, {.m = rows, .n = in_, .k = out_, .in = type_, .out = type_});
@@ -105,9 +110,11 @@ void Linear::few_rows(const Frame& frame) const noexcept {
   const MatvecFn matvec = type_ == DType::f32       ? kernel_.f32
                           : out_type_ == DType::f32 ? kernel_.bf16_f32
                                                     : kernel_.bf16;
+  const int64_t rows = frame.run.rows();
+  const float* x = floats_of(frame.in[0], type_, rows * in_, frame.scratch);
   parallel_for(runtime_, (out_ + kMatvecBlock - 1) / kMatvecBlock, [&](int64_t task, int) {
     const int64_t begin = task * kMatvecBlock;
-    matvec({frame.in[0], frame.in[1], frame.out[0], frame.run.rows(), in_, out_, begin,
+    matvec({x, frame.in[1], frame.out[0], rows, in_, out_, begin,
             std::min(begin + kMatvecBlock, out_)});
   });
 }

@@ -12,6 +12,9 @@ using WidenFn = void (*)(const void* w, const float* scale, int64_t in, int64_t 
                          void* to) noexcept;
 using PackFn = void (*)(const void* x, int64_t rows, int64_t in, void* panel) noexcept;
 
+/// What a matvec reads: n elements of type f32 or bf16 as floats, x itself or in scratch.
+const float* floats_of(const void* x, DType type, int64_t n, void* scratch) noexcept;
+
 /// oneDNN for many rows and own vector code for few of them; or, without `gemm`, the reference.
 struct LinearKernel {
   bool gemm = false;

@@ -6,68 +6,73 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-constexpr int kWeights = 4;  // weight rows at a time: 4 x 4 sums and 8 operands fit 32 registers
+/// Sums in flight for each row of x, so that no addition waits for the one before it; those of four
+/// rows take half of the registers.
+constexpr int kChains = kRegisters / 8;
+static_assert(kChains == 2 || kChains == 4);
 
-/// How far ahead of the arithmetic weights are asked for. Four rows of an int8 matrix are streams
-/// of a dozen lines each, too short for the prefetchers of the CPU: 768 columns of int8 are read at
-/// 38 GB/s with this and at 19 without.
-constexpr int64_t kAheadBytes = 8192;
-
-/// One block: kRows rows of x times kCount rows of w.
-template <int kRows, int kCount, class T, class W, class Y>
-WEFT_INLINE void block(const T* x, const W* w, const float* scale, Y* y, int64_t in, int64_t out) {
-  Vec sums[kRows][kCount] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= in; i += kLanes) {
-    Vec xs[kRows];
-    for (int r = 0; r < kRows; ++r) xs[r] = load(x + r * in + i);
-    for (int o = 0; o < kCount; ++o) {
-      __builtin_prefetch(reinterpret_cast<const char*>(w + o * in + i) + kAheadBytes);
-      const Vec ws = load(w + o * in + i);
-      for (int r = 0; r < kRows; ++r) sums[r][o] = fma(xs[r], ws, sums[r][o]);
+/// Sums of kRows rows of x times one row of W, one vector for each. One row after the other, so
+/// that W is read as it lies in memory, which the prefetchers of the CPU foresee best: four rows at
+/// a time reach 73 % of the bandwidth, with software prefetches 68 %, this 99 % (f32, 768 columns,
+/// 2 cores of Zen 4).
+template <int kRows, class W>
+WEFT_INLINE void row(const float* x, const W* w, int64_t in, Vec* totals) {
+  Vec sums[kRows][kChains] = {};
+  const auto absorb = [&](int64_t i, int chain) {
+    const Vec ws = load(w + i);
+    for (int r = 0; r < kRows; ++r) {
+      sums[r][chain] = fma(load(x + r * in + i), ws, sums[r][chain]);
     }
+  };
+  int64_t i = 0;
+  for (; i + kChains * kLanes <= in; i += kChains * kLanes) {
+    for (int c = 0; c < kChains; ++c) absorb(i + c * kLanes, c);
   }
+  for (; i + kLanes <= in; i += kLanes) absorb(i, 0);
   if (const int rest = static_cast<int>(in - i); rest > 0) {
-    for (int o = 0; o < kCount; ++o) {
-      const Vec ws = load_partial(w + o * in + i, rest);
-      for (int r = 0; r < kRows; ++r) {
-        sums[r][o] = fma(load_partial(x + r * in + i, rest), ws, sums[r][o]);
-      }
+    const Vec ws = load_partial(w + i, rest);
+    for (int r = 0; r < kRows; ++r) {
+      sums[r][0] = fma(load_partial(x + r * in + i, rest), ws, sums[r][0]);
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int o = 0; o < kCount; ++o) {
-      const float s = sum(sums[r][o]);
-      store_scalar(y + r * out + o, scale == nullptr ? s : s * scale[o]);
+    Vec total = sums[r][0] + sums[r][1];
+    if constexpr (kChains == 4) total += sums[r][2] + sums[r][3];
+    totals[r * kLanes] = total;
+  }
+}
+
+/// kRows rows of x, from row `first`, times `count` rows of W from row o, at most kLanes.
+template <int kRows, class W, class Y>
+WEFT_INLINE void block(const MatvecArgs& a, int64_t first, int64_t o, int count) {
+  const float* x = static_cast<const float*>(a.x) + first * a.in;
+  const W* w = static_cast<const W*>(a.w) + o * a.in;
+  Y* y = static_cast<Y*>(a.y) + first * a.out + o;
+  Vec totals[kRows * kLanes];  // [row of x, row of W]
+  for (int n = 0; n < count; ++n) row<kRows>(x, w + n * a.in, a.in, totals + n);
+  for (int n = count; n < kLanes; ++n) {
+    for (int r = 0; r < kRows; ++r) totals[r * kLanes + n] = Vec{};
+  }
+  const Vec scale = a.scale == nullptr ? splat(1.F) : load_partial(a.scale + o, count);
+  for (int r = 0; r < kRows; ++r) {
+    const Vec sums = sum_each(totals + r * kLanes) * scale;
+    if (count == kLanes) {
+      store(y + r * a.out, sums);
+    } else {
+      store_partial(y + r * a.out, sums, count);
     }
   }
 }
 
-template <int kRows, class T, class W, class Y>
-WEFT_INLINE void rows(const MatvecArgs& a, int64_t first, int64_t begin, int64_t end) {
-  const T* x = static_cast<const T*>(a.x) + first * a.in;
-  const W* w = static_cast<const W*>(a.w);
-  const float* scale = a.scale;
-  Y* y = static_cast<Y*>(a.y) + first * a.out;
-  if (end - begin == kWeights) {
-    block<kRows, kWeights>(x, w + begin * a.in, scale == nullptr ? scale : scale + begin, y + begin,
-                           a.in, a.out);
-    return;
-  }
-  for (int64_t o = begin; o < end; ++o) {
-    block<kRows, 1>(x, w + o * a.in, scale == nullptr ? scale : scale + o, y + o, a.in, a.out);
-  }
-}
-
-template <class T, class W, class Y>
+template <class W, class Y>
 WEFT_INLINE void matvec(const MatvecArgs& a) {
-  for (int64_t o = a.begin; o < a.end; o += kWeights) {
-    const int64_t end = o + kWeights < a.end ? o + kWeights : a.end;
+  for (int64_t o = a.begin; o < a.end; o += kLanes) {
+    const int count = static_cast<int>(a.end - o < kLanes ? a.end - o : kLanes);
     int64_t r = 0;
-    for (; r + 4 <= a.rows; r += 4) rows<4, T, W, Y>(a, r, o, end);
-    if (a.rows - r == 3) rows<3, T, W, Y>(a, r, o, end);
-    if (a.rows - r == 2) rows<2, T, W, Y>(a, r, o, end);
-    if (a.rows - r == 1) rows<1, T, W, Y>(a, r, o, end);
+    for (; r + 4 <= a.rows; r += 4) block<4, W, Y>(a, r, o, count);
+    if (a.rows - r == 3) block<3, W, Y>(a, r, o, count);
+    if (a.rows - r == 2) block<2, W, Y>(a, r, o, count);
+    if (a.rows - r == 1) block<1, W, Y>(a, r, o, count);
   }
 }
 
@@ -98,22 +103,19 @@ void widen_bf16(const void* w, const float* scale, int64_t in, int64_t begin, in
   widen_rows<bf16>(w, scale, in, begin, end, to);
 }
 void matvec_f32(const MatvecArgs& args) noexcept {
-  matvec<float, float, float>(args);
+  matvec<float, float>(args);
 }
 void matvec_bf16(const MatvecArgs& args) noexcept {
-  matvec<bf16, bf16, bf16>(args);
+  matvec<bf16, bf16>(args);
 }
 void matvec_bf16_f32(const MatvecArgs& args) noexcept {
-  matvec<bf16, bf16, float>(args);
+  matvec<bf16, float>(args);
 }
-void matvec_f32_int8(const MatvecArgs& args) noexcept {
-  matvec<float, Int8, float>(args);
+void matvec_int8_f32(const MatvecArgs& args) noexcept {
+  matvec<Int8, float>(args);
 }
-void matvec_bf16_int8(const MatvecArgs& args) noexcept {
-  matvec<bf16, Int8, bf16>(args);
-}
-void matvec_bf16_int8_f32(const MatvecArgs& args) noexcept {
-  matvec<bf16, Int8, float>(args);
+void matvec_int8_bf16(const MatvecArgs& args) noexcept {
+  matvec<Int8, bf16>(args);
 }
 
 }  // namespace weft::WEFT_ISA

@@ -138,6 +138,10 @@ void Projection::plan_memory(const PlanContext& context, OpPlan& plan) {
   weight_bytes_ = 0;
   if (!kernel_.gemm) return;
   const int64_t rows = context.rows(), few = std::min(rows, kFewRows);
+  if (type_ == DType::bf16) {
+    plan.forward_scratch =
+        static_cast<size_t>(std::min(rows, kMatvecRows) * spec_.in) * sizeof(float);
+  }
   if (few > kMatvecRows) {
     const int64_t panels = (few + kPanelRows - 1) / kPanelRows;
     plan.forward_scratch =
@@ -166,6 +170,7 @@ void Projection::few_rows(const Frame& frame) const noexcept {
   const int64_t rows = frame.run.rows();
   const bool widen = out_type_ != type_, packed = rows > kMatvecRows;
   const void* x = frame.in[0];
+  if (!packed) x = floats_of(x, type_, rows * spec_.in, frame.scratch);
   MatvecFn function = (type_ == DType::f32 ? kernel_.f32 : kernel_.bf16).function(int8(), widen);
   if (packed) {
     panels().pack(x, rows, spec_.in, frame.scratch);
