@@ -1,7 +1,8 @@
 // Tiles: what the skeleton that runs on every instruction set is told, and its working memory.
 //
 // A tile is a few vectors of query rows; lane l holds position l / group and query head l % group
-// of `group` consecutive query heads that share a key/value head. Keys come in blocks of kBlock,
+// of `group` consecutive query heads that share a key/value head. (Where one position is decoded,
+// the query heads of several key/value heads lie side by side.) Keys come in blocks of kBlock,
 // cut at multiples of kBlock of the key's index within its own document: a row's bits then do not
 // depend on tiles, chunks, packing or threads.
 #pragma once
@@ -19,7 +20,8 @@ struct TileTable {
   const int32_t* batch_begin;  ///< [batch + 1] first tile of a sequence
   Int tiles;
   int vectors;      ///< 1 where all rows fit one vector, else kVectors
-  int group;        ///< query heads in a tile
+  int group;        ///< query heads in a tile that share a key/value head
+  int key_heads;    ///< key/value heads in a tile: 1, or several where a position is decoded
   Int chunks;       ///< tiles for the query heads of one key/value head
   bool keeps_keys;  ///< tiles enough to copy blocks of keys for all of them
 };
@@ -71,16 +73,34 @@ struct TileShape {
   return round_up(channels, Int{shape.lanes} * shape.unit);
 }
 
-/// A position of at most so many query heads is decoded with channels and keys in lanes, not rows.
+/// The largest divisor of n that is at most `most`, which is 1 or more.
+[[gnu::always_inline]] inline int divisor(Int n, Int most) {
+  Int d = smaller(n, most);
+  while (n % d != 0) --d;
+  return static_cast<int>(d);
+}
+/// Query heads of a tile that share a key/value head.
+[[gnu::always_inline]] inline int group_of(const AttentionProblem& p, int lanes) {
+  return divisor(p.heads / p.kv_heads, lanes);
+}
+/// Key/value heads whose query heads fit the lanes of one vector.
+[[gnu::always_inline]] inline int most_key_heads(const AttentionProblem& p, int lanes) {
+  const Int group = p.heads / p.kv_heads;
+  return group > lanes ? 1 : divisor(p.kv_heads, lanes / group);
+}
+
+/// A position of at most so many query heads for each key/value head is decoded: with channels and
+/// keys in lanes, not rows.
 inline constexpr int kDecodeRows = 4;
-/// Blocks of keys that are decoded in the order of their addresses: 256 KiB in f32 at 64 channels.
+/// Blocks of keys that are decoded in the order of their addresses.
 inline constexpr Int kDecodeBlocks = 16;
 /// Numbers of a row that a mechanism keeps of a block, at most.
 inline constexpr int kDecodeNumbers = 2;
 /// Floats of what decoding keeps of one block of keys: numbers [kDecodeNumbers, lanes], then sums
-/// [kDecodeRows, E].
+/// [rows, E].
 [[gnu::always_inline]] inline Int decode_part(const AttentionProblem& p, TileShape shape) {
-  return kDecodeNumbers * shape.lanes + kDecodeRows * padded(p.value_dim, shape);
+  const Int rows = group_of(p, shape.lanes) * most_key_heads(p, shape.lanes);
+  return kDecodeNumbers * shape.lanes + rows * padded(p.value_dim, shape);
 }
 
 /// Hands out `base`; returns the number of bytes taken, whatever the base.

@@ -17,7 +17,8 @@ void spend_rest(const Tile<T, NV>& tile, const TileScratch& s, const float* rest
     if (learned) {
       pack_row(w + tile.head_of(l) * p.value_dim, p.value_dim, own, s.value_width);
     } else {
-      pack_row(fresh_row<T>(tile.run, p.v[tile.kv], tile.row(l)), p.value_dim, own, s.value_width);
+      pack_row(fresh_row<T>(tile.run, p.v[tile.kv_of(l)], tile.row(l)), p.value_dim, own,
+               s.value_width);
     }
     float* o = s.o + l * s.value_width;
     for (Int d = 0; d < s.value_width; d += kLanes) {

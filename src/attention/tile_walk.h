@@ -16,7 +16,8 @@ struct Tile {
 
   const AttentionProblem& p;
   const AttentionRun& run;
-  Int b, kv, head;  ///< sequence, key/value head, first query head
+  Int b, kv, head;  ///< sequence, first key/value head, first query head
+  int key_heads;    ///< key/value heads: 1, or several for one position
   Int first;        ///< row of batch * time
   int group, rows;  ///< query heads, lanes in use
   Int position;     ///< absolute, of the first row
@@ -27,16 +28,18 @@ struct Tile {
   alignas(64) int32_t sees_to[kRows];
   KeyBlocks<T> keys;
 
+  /// `kv_head`: counted in steps of the table's key_heads.
   Tile(const AttentionProblem& problem, const AttentionRun& r, const TileTable& t, Int tile,
        Int kv_head, Int chunk)
       : p(problem),
         run(r),
         b(t.first[tile] / run.time),
-        kv(kv_head),
+        kv(kv_head * t.key_heads),
         head(kv * (p.heads / p.kv_heads) + chunk * t.group),
+        key_heads(t.key_heads),
         first(t.first[tile]),
-        group(t.group),
-        rows(t.count[tile] * t.group),
+        group(t.group * t.key_heads),
+        rows(t.count[tile] * group),
         position(run.past + first % run.time),
         document(document_of(run, first)),
         keys(p, run, b, kv, document, t.keeps_keys) {
@@ -56,6 +59,7 @@ struct Tile {
 
   Int row(int lane) const { return first + lane / group; }
   Int head_of(int lane) const { return head + lane % group; }
+  Int kv_of(int lane) const { return kv + lane % group / (group / key_heads); }
   /// Index of a lane in [rows, heads].
   Int statistic(int lane) const { return row(lane) * p.heads + head_of(lane); }
   /// Where what arrives at a block of the walk is saved.

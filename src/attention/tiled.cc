@@ -35,17 +35,8 @@ TableMemory take_table(Carver& c, const AttentionProblem& p) {
   return {c.take<int32_t>(rows), c.take<int32_t>(rows), c.take<int32_t>(p.max_batch + 1)};
 }
 
-/// The largest number of query heads that divides a group and fits one vector.
-int group_of(const AttentionProblem& p, int lanes) {
-  const Int group = p.heads / p.kv_heads;
-  for (Int g = std::min<Int>(group, lanes); g > 1; --g) {
-    if (group % g == 0) return static_cast<int>(g);
-  }
-  return 1;
-}
-
 TileTable cut(const AttentionProblem& p, const AttentionRun& run, int lanes, TableMemory memory) {
-  TileTable t{memory.first, memory.count, memory.batch_begin, 0, kVectors, 1, 1, false};
+  TileTable t{memory.first, memory.count, memory.batch_begin, 0, kVectors, 1, 1, 1, false};
   t.group = group_of(p, lanes);
   t.chunks = p.heads / p.kv_heads / t.group;
   t.vectors = run.time * t.group <= lanes ? 1 : kVectors;
@@ -96,7 +87,8 @@ struct ForwardMemory {
     table = take_table(c, p);
     stride = static_cast<Int>(aligned(tile_bytes(p, shape, false)));
     threads = c.take<char>(stride * p.threads);
-    const Int tasks = std::min<Int>(kTasksOfThread * p.threads, p.heads * p.max_batch);
+    const Int rows = group_of(p, shape.lanes) * most_key_heads(p, shape.lanes);
+    const Int tasks = std::min<Int>(kTasksOfThread * p.threads, p.heads / rows * p.max_batch);
     part = p.sets * decode_part(p, shape);
     // Of the positions that exist and a block on either side: none begins at a document's end.
     if (p.k_past != nullptr) blocks = (p.most_capacity + p.max_time) / kBlock + 2;
@@ -155,19 +147,20 @@ size_t backward_scratch(const AttentionProblem& p, const TileKernel* k) {
 }
 
 /// Decoding split over keys: every block by itself, then one after another joined. The tasks of a
-/// mechanism that may stop are given ever more blocks until it does.
+/// mechanism that may stop are given ever more blocks until it does, a block for each thread first.
 void forward_split(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
                    const TileKernel* k, const TileTable& table, const ForwardMemory& memory,
                    Int tasks) {
   const auto scratch = [&](int thread) { return memory.threads + thread * memory.stride; };
   std::fill_n(memory.done, tasks, char{0});
-  Int from = 0, to = k->two_walks ? kBlocksOfTask : memory.blocks;
+  Int from = 0, to = k->two_walks ? std::min<Int>(rt.threads, memory.blocks) : memory.blocks;
   for (Int left = tasks; left > 0; from = to, to = std::min(2 * to, memory.blocks)) {
-    const Int pieces = (to - from + kBlocksOfTask - 1) / kBlocksOfTask;
+    const Int size = std::min(kBlocksOfTask, (to - from + rt.threads - 1) / rt.threads);
+    const Int pieces = (to - from + size - 1) / size;
     parallel_for(rt, tasks * pieces, [&](Int n, int thread) {
-      const Int task = n / pieces, begin = from + n % pieces * kBlocksOfTask;
+      const Int task = n / pieces, begin = from + n % pieces * size;
       if (memory.done[task] != 0) return;
-      k->weigh(p, run, table, task, begin, std::min(begin + kBlocksOfTask, to),
+      k->weigh(p, run, table, task, begin, std::min(begin + size, to),
                memory.parts + (task * memory.blocks + begin) * memory.part, scratch(thread));
     });
     parallel_for(rt, tasks, [&](Int task, int thread) {
@@ -180,20 +173,37 @@ void forward_split(const AttentionProblem& p, const AttentionRun& run, const Run
   }
 }
 
+/// Whether decoding is split over keys where it has so many tasks.
+bool splits(const AttentionRun& run, const Runtime& rt, const ForwardMemory& memory, Int tasks) {
+  return memory.blocks > 0 && rt.threads > 1 && tasks < kTasksOfThread * rt.threads &&
+         run.past >= 2 * kBlock * kBlocksOfTask;
+}
+
+/// Puts as many heads of keys and values side by side as a vector has room for, or, where that
+/// leaves threads without a task, as few as give each one.
+void widen_tasks(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
+                 const ForwardMemory& memory, int lanes, TileTable& table) {
+  const int most = most_key_heads(p, lanes);
+  const Int tasks = p.kv_heads / most * table.tiles;
+  table.key_heads = most;
+  if (tasks >= rt.threads || splits(run, rt, memory, tasks)) return;
+  const Int room = p.kv_heads * table.tiles / rt.threads;
+  table.key_heads = divisor(p.kv_heads, std::clamp<Int>(room, 1, most));
+}
+
 void forward(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
              const TileKernel* k) {
   const ForwardMemory memory(p, k->shape, run.scratch);
-  const TileTable table = cut(p, run, k->shape.lanes, memory.table);
-  const Int tasks = p.kv_heads * table.chunks * table.tiles;
-  if (decodes(run, table) && memory.blocks > 0 && rt.threads > 1 &&
-      tasks < kTasksOfThread * std::min(rt.threads, p.threads) &&
-      run.past >= 2 * kBlock * kBlocksOfTask) {
+  TileTable table = cut(p, run, k->shape.lanes, memory.table);
+  const bool decoding = decodes(run, table);
+  if (decoding) widen_tasks(p, run, rt, memory, k->shape.lanes, table);
+  const Int heads = p.kv_heads / table.key_heads * table.chunks, tasks = heads * table.tiles;
+  if (decoding && splits(run, rt, memory, tasks)) {
     forward_split(p, run, rt, k, table, memory, tasks);
     return;
   }
   forget_keys(p, k->shape, false, memory.threads, memory.stride);
   // Where there are heads enough, a thread takes one whole and reads its keys alone.
-  const Int heads = p.kv_heads * table.chunks;
   const bool whole = run.batch * heads >= kTasksOfThread * rt.threads;
   parallel_for(rt, whole ? run.batch * heads : tasks, [&](Int n, int thread) {
     const Int b = n / heads, head = n % heads;

@@ -20,7 +20,7 @@ constexpr int64_t kPairs = kPanelRows;  // pairs of a panel row
 typedef int32_t Pairs __attribute__((vector_size(64)));
 
 struct Sums {
-  Vec at[kWeights];
+  Vec at[kWeights][1];
 };
 
 WEFT_INLINE int32_t pair_at(const bf16* w) {
@@ -38,7 +38,7 @@ template <int kCount>
 WEFT_DOT inline void absorb(const int32_t* panel, const bf16* w, int64_t stride, int64_t n,
                             Sums& sums) {
   Vec s[kCount];
-  for (int o = 0; o < kCount; ++o) s[o] = sums.at[o];
+  for (int o = 0; o < kCount; ++o) s[o] = sums.at[o][0];
   Pairs x;
   for (int64_t i = 0; i + 2 <= n; i += 2) {
     std::memcpy(&x, panel + i / 2 * kPairs, sizeof x);
@@ -50,7 +50,7 @@ WEFT_DOT inline void absorb(const int32_t* panel, const bf16* w, int64_t stride,
       s[o] = dot(s[o], x, Pairs{} + static_cast<int32_t>(w[o * stride + n - 1].bits));
     }
   }
-  for (int o = 0; o < kCount; ++o) sums.at[o] = s[o];
+  for (int o = 0; o < kCount; ++o) sums.at[o][0] = s[o];
 }
 
 template <int kCount>
@@ -62,30 +62,8 @@ template <int kCount>
 WEFT_DOT inline void absorb_weights(const int32_t* panel, const Int8* w, int64_t in, int64_t n,
                                     Sums& sums) {
   alignas(64) bf16 half[kCount * kChunk];
-  for (int o = 0; o < kCount; ++o) {
-    const Int8* from = w + o * in;
-    bf16* to = half + o * kChunk;
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) store(to + i, load(from + i));
-    if (i < n) {
-      const int rest = static_cast<int>(n - i);
-      store_partial(to + i, load_partial(from + i, rest), rest);
-    }
-  }
+  for (int o = 0; o < kCount; ++o) widen_row(w + o * in, n, half + o * kChunk);
   absorb<kCount>(panel, half, kChunk, n, sums);
-}
-
-template <class Y>
-WEFT_INLINE void write(const MatvecArgs& a, int64_t o, int count, int64_t first, const Sums& sums) {
-  const int64_t rows = a.rows - first < kPanelRows ? a.rows - first : kPanelRows;
-  Y* y = static_cast<Y*>(a.y) + first * a.out + o;
-  float lanes[kWeights][kPanelRows];
-  for (int j = 0; j < count; ++j) {
-    store(lanes[j], sums.at[j] * splat(a.scale == nullptr ? 1.0F : a.scale[o + j]));
-  }
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int j = 0; j < count; ++j) store_scalar(y + r * a.out + j, lanes[j][r]);
-  }
 }
 
 template <int kCount, class W, class Y>
@@ -98,13 +76,10 @@ WEFT_DOT inline void block(const MatvecArgs& a, int64_t o) {
     Sums sums = {};
     for (int64_t i = 0; i < a.in; i += kChunk) {
       const int64_t n = a.in - i < kChunk ? a.in - i : kChunk;
-      for (int j = 0; more && first == 0 && j < kCount; ++j) {
-        const char* next = reinterpret_cast<const char*>(w + (kCount + j) * a.in + i);
-        for (int64_t at = 0; at < n * int64_t{sizeof(W)}; at += 64) __builtin_prefetch(next + at);
-      }
+      if (more && first == 0) prefetch_rows(w + kCount * a.in, a.in, i, n, kCount);
       absorb_weights<kCount>(panel + i / 2 * kPairs, w + i, a.in, n, sums);
     }
-    write<Y>(a, o, kCount, first, sums);
+    write_panel<1, Y>(a, o, kCount, first, sums.at);
   }
 }
 

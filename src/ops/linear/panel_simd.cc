@@ -39,24 +39,6 @@ WEFT_INLINE void absorb(const float* panel, const float* w, int64_t stride, int6
   }
 }
 
-template <class W>
-WEFT_INLINE void widen_row(const W* from, int64_t n, float* to) {
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(to + i, load(from + i));
-  if (i < n) store_partial(to + i, load_partial(from + i, static_cast<int>(n - i)), int(n - i));
-}
-
-/// The next block of weights, a line for each line of this one, while this one is worked on.
-template <class W>
-WEFT_INLINE void prefetch_rows(const W* w, int64_t in, int64_t first, int64_t n, int count) {
-  for (int o = 0; o < count; ++o) {
-    const char* row = reinterpret_cast<const char*>(w + o * in + first);
-    for (int64_t at = 0; at < n * static_cast<int64_t>(sizeof(W)); at += 64) {
-      __builtin_prefetch(row + at);
-    }
-  }
-}
-
 template <int kCount, class W>
 WEFT_INLINE void absorb_weights(const float* panel, const W* w, int64_t in, int64_t n, Sums& sums) {
   alignas(64) float wide[kCount * kChunk];
@@ -67,21 +49,6 @@ template <int kCount>
 WEFT_INLINE void absorb_weights(const float* panel, const float* w, int64_t in, int64_t n,
                                 Sums& sums) {
   absorb<kCount>(panel, w, in, n, sums);
-}
-
-/// y[r, o] of the panel's rows from lanes.
-template <class Y>
-WEFT_INLINE void write(const MatvecArgs& a, int64_t o, int count, int64_t first, const Sums& sums) {
-  const int64_t rows = a.rows - first < kPanelRows ? a.rows - first : kPanelRows;
-  Y* y = static_cast<Y*>(a.y) + first * a.out + o;
-  float lanes[kWeights][kPanelRows];
-  for (int j = 0; j < count; ++j) {
-    const Vec scale = splat(a.scale == nullptr ? 1.0F : a.scale[o + j]);
-    for (int v = 0; v < kVecs; ++v) store(lanes[j] + v * kLanes, sums.at[j][v] * scale);
-  }
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int j = 0; j < count; ++j) store_scalar(y + r * a.out + j, lanes[j][r]);
-  }
 }
 
 template <int kCount, class W, class Y>
@@ -96,7 +63,7 @@ WEFT_INLINE void block(const MatvecArgs& a, int64_t o) {
       if (more && first == 0) prefetch_rows(w + kCount * a.in, a.in, i, n, kCount);
       absorb_weights<kCount>(panel + i * kPanelRows, w + i, a.in, n, sums);
     }
-    write<Y>(a, o, kCount, first, sums);
+    write_panel<kVecs, Y>(a, o, kCount, first, sums.at);
   }
 }
 

@@ -1,6 +1,8 @@
-// Weights in vectors, whatever they are stored as. For *_simd.cc files.
+// Weights in vectors, whatever they are stored as, and what the panels of any operand share. For
+// *_simd.cc files.
 #pragma once
 
+#include "ops/linear/matvec_isa.h"
 #include "simd/vec.h"
 
 namespace weft::WEFT_ISA {
@@ -34,6 +36,44 @@ WEFT_INLINE Vec load_partial(const Int8* p, int n) {
   Vec v{};
   for (int i = 0; i < n; ++i) v[i] = static_cast<float>(p[i].value);
   return v;
+}
+
+/// n weights in another type.
+template <class W, class T>
+WEFT_INLINE void widen_row(const W* from, int64_t n, T* to) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(to + i, load(from + i));
+  if (i < n) {
+    const int rest = static_cast<int>(n - i);
+    store_partial(to + i, load_partial(from + i, rest), rest);
+  }
+}
+
+/// Asks for columns [first, first + n) of `count` weight rows: the next block, a line for each line
+/// of this one, while this one is worked on.
+template <class W>
+WEFT_INLINE void prefetch_rows(const W* w, int64_t in, int64_t first, int64_t n, int count) {
+  for (int o = 0; o < count; ++o) {
+    const char* row = reinterpret_cast<const char*>(w + o * in + first);
+    for (int64_t at = 0; at < n * static_cast<int64_t>(sizeof(W)); at += 64) {
+      __builtin_prefetch(row + at);
+    }
+  }
+}
+
+/// y[r, o + j] of the panel that begins at row `first`, from the sums of `count` weight rows:
+/// [count, kVecs] vectors of its 16 rows.
+template <int kVecs, class Y>
+WEFT_INLINE void write_panel(const MatvecArgs& a, int64_t o, int count, int64_t first,
+                             const Vec (*sums)[kVecs]) {
+  const int64_t rows = a.rows - first < kPanelRows ? a.rows - first : kPanelRows;
+  Y* y = static_cast<Y*>(a.y) + first * a.out + o;
+  float lanes[kPanelRows];
+  for (int j = 0; j < count; ++j) {
+    const Vec scale = splat(a.scale == nullptr ? 1.F : a.scale[o + j]);
+    for (int v = 0; v < kVecs; ++v) store(lanes + v * kLanes, sums[j][v] * scale);
+    for (int64_t r = 0; r < rows; ++r) store_scalar(y + r * a.out + j, lanes[r]);
+  }
 }
 
 }  // namespace weft::WEFT_ISA
