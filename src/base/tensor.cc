@@ -1,5 +1,7 @@
 #include "base/tensor.h"
 
+#include <type_traits>
+
 #include "base/error.h"
 
 namespace weft {
@@ -79,9 +81,55 @@ void set(const TensorView& t, int64_t i, double value) {
   }
 }
 
+namespace {
+
+/// Calls f with a null pointer to the type that stands for a floating dtype.
+template <class F>
+void with_type(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::f64:
+      return f(static_cast<double*>(nullptr));
+    case DType::f32:
+      return f(static_cast<float*>(nullptr));
+    case DType::bf16:
+      return f(static_cast<bf16*>(nullptr));
+    default:
+      fail(ErrorCode::usage, {"tensor", "a floating type", std::string(name_of(dtype)), ""});
+  }
+}
+
+template <class To, class From>
+To value_as(From x) {
+  if constexpr (std::is_same_v<To, From>) {
+    return x;
+  } else if constexpr (std::is_same_v<To, bf16>) {
+    return bf16(static_cast<float>(x));
+  } else {
+    return static_cast<To>(
+        static_cast<std::conditional_t<std::is_same_v<From, bf16>, float, From>>(x));
+  }
+}
+
+}  // namespace
+
+void copy_values(const TensorView& from, const TensorView& to) {
+  if (from.desc.shape != to.desc.shape) {
+    fail(ErrorCode::usage, {"tensor", "shape " + to.desc.shape.str(), from.desc.shape.str(), ""});
+  }
+  with_type(from.desc.dtype, [&](auto* f) {
+    with_type(to.desc.dtype, [&](auto* t) {
+      using From = std::remove_pointer_t<decltype(f)>;
+      using To = std::remove_pointer_t<decltype(t)>;
+      const auto in = from.span<From>();
+      const auto out = to.span<To>();
+      for (size_t i = 0; i < in.size(); ++i) out[i] = value_as<To>(in[i]);
+    });
+  });
+}
+
 Tensor convert(const TensorView& t, DType to) {
   Tensor out(to, t.desc.shape);
-  for (int64_t i = 0; i < t.desc.numel(); ++i) set(out.view(), i, get(t, i));
+  copy_values(t, out.view());
   return out;
 }
 

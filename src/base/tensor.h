@@ -103,7 +103,10 @@ class Tensor {
 /// Element i of a tensor of any floating type (f64, f32, bf16), and the way back.
 double get(const TensorView& t, int64_t i);
 void set(const TensorView& t, int64_t i, double value);
-/// The same values in another floating type; rounds once, from the source value.
+/// The same values in another floating type, of the same shape; rounds once, from the source value.
+/// Throws Error(usage) for other types and shapes.
+void copy_values(const TensorView& from, const TensorView& to);
+/// A copy in another floating type.
 Tensor convert(const TensorView& t, DType to);
 
 }  // namespace weft

@@ -91,7 +91,7 @@ void Parameters::assign(int index, const TensorView& values) {
                             values.desc.shape.str(), "is this a checkpoint of another model?"});
   }
   for (Tensor* t : {&master_[static_cast<size_t>(index)], &bf16_[static_cast<size_t>(index)]}) {
-    for (int64_t i = 0; i < t->numel(); ++i) set(t->view(), i, get(values, i));
+    if (t->numel() > 0) copy_values(values, t->view());
   }
 }
 
