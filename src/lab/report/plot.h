@@ -12,8 +12,8 @@ struct PlotPoint {
 
 /// Values that are not finite, and not positive on a logarithmic axis, interrupt a line.
 struct PlotLine {
-  std::string name;               ///< stands at its end; empty: nowhere
-  std::vector<PlotPoint> points;  ///< by increasing x
+  std::string name = {};               ///< stands at its end; empty: nowhere
+  std::vector<PlotPoint> points = {};  ///< by increasing x
   bool marked = true;             ///< a circle at every point
   bool dashed = false;
   int colour = -1;  ///< of the palette; negative: the line's place among the lines
@@ -21,14 +21,14 @@ struct PlotLine {
 
 /// Between two curves.
 struct PlotBand {
-  std::vector<double> x, low, high;  ///< of one length
+  std::vector<double> x = {}, low = {}, high = {};  ///< of one length
   int colour = 0;
 };
 
 /// A cloud of points. What cannot be drawn is left out.
 struct PlotDots {
-  std::string name;
-  std::vector<PlotPoint> points;
+  std::string name = {};
+  std::vector<PlotPoint> points = {};
   /// Whether early points are pale and late ones dark: a path through the plane.
   bool shaded = false;
   int colour = 0;
@@ -36,8 +36,8 @@ struct PlotDots {
 
 /// A histogram.
 struct PlotBars {
-  std::string name;
-  std::vector<double> edges, heights;  ///< [bars + 1] and [bars]
+  std::string name = {};
+  std::vector<double> edges = {}, heights = {};  ///< [bars + 1] and [bars]
   int colour = 0;
 };
 

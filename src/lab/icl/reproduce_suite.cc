@@ -1,0 +1,245 @@
+#include "lab/icl/reproduce_suite.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "lab/icl/layout.h"
+
+namespace weft::icl {
+namespace {
+
+constexpr Optimizer kOptimizers[] = {Optimizer::sgd, Optimizer::adam};
+constexpr int64_t kNoiseSeed = 1;  // the paper looks at noise and smoothness of seed 1
+
+Setting named(std::string_view name) {
+  for (const NamedSetting& s : named_settings()) {
+    if (s.name == name) return s.make();
+  }
+  fail(ErrorCode::runtime, {"reproduction", "a named setting", std::string(name), ""});
+}
+
+/// A setting of the suite with its optimiser, the published rate, and the sizes of the scale.
+Setting sized(Setting s, Optimizer optimizer, const SuiteSizes& sizes, int64_t steps) {
+  s.training.optimizer = optimizer;
+  const Rates rates = suggested_rates(s);
+  s.training.lr = rates.lr;
+  s.training.clip = rates.clip;
+  s.training.batch = s.training.batch * sizes.batch / 1000;
+  s.training.eval_batch = sizes.eval_batch;
+  s.training.eval_every = sizes.eval_every;
+  s.training.steps = steps;
+  return s;
+}
+
+std::string group_of(std::string_view name, Optimizer optimizer) {
+  return fmt::format("{}/{}", name, name_of(optimizer));
+}
+
+/// The models whose rates are to be found: their settings by name.
+std::vector<std::pair<std::string, Setting>> untuned(const SuiteSizes& sizes) {
+  std::vector<std::pair<std::string, Setting>> out;
+  for (const int64_t layers : {2, 4, 6, 8}) {
+    Setting s = named("default");
+    s.model.layers = layers;
+    s.training.steps = sizes.depth_steps;
+    out.emplace_back(fmt::format("L{}", layers), s);
+  }
+  Setting s = named("default");
+  s.model.scores = Scores::softmax;
+  s.model.path = Path::literal;
+  s.training.steps = sizes.softmax_steps;
+  out.emplace_back("softmax", s);
+  return out;
+}
+
+void add_seeds(std::vector<Job>& jobs, const std::string& group, Setting s, int64_t seeds,
+               const MeasurePlan& plan, const MeasurePlan& plan_of_one) {
+  for (int64_t seed = 0; seed < seeds; ++seed) {
+    s.training.seed = seed;
+    jobs.push_back({group, s, seed == kNoiseSeed ? plan_of_one : plan});
+  }
+}
+
+/// The four laws of covariates, both optimisers, everything measured.
+void add_settings(std::vector<Job>& jobs, const SuiteSizes& sizes) {
+  for (const char* name : {"default", "few", "heavy", "sphere"}) {
+    for (const Optimizer optimizer : kOptimizers) {
+      const Setting s = sized(named(name), optimizer, sizes, sizes.steps);
+      MeasurePlan plan;
+      plan.condition_at = sizes.condition_at;
+      if (optimizer == Optimizer::adam) plan.distances_at = sizes.condition_at;
+      MeasurePlan one = plan;
+      one.smoothness_steps = sizes.smoothness_steps;
+      one.noise_draws = sizes.noise_draws;
+      one.noise_reference = sizes.noise_reference;
+      one.noise_at = sizes.noise_at;
+      // Both begin at the same parameters.
+      if (optimizer == Optimizer::sgd) std::erase(one.noise_at, 0);
+      add_seeds(jobs, group_of(name, optimizer), s, sizes.seeds, plan, one);
+    }
+  }
+}
+
+void add_tuned(std::vector<Job>& jobs, const SuiteSizes& sizes,
+               const std::map<std::string, double>& rates) {
+  for (const auto& [name, setting] : untuned(sizes)) {
+    for (const Optimizer optimizer : kOptimizers) {
+      const std::string group = group_of(name, optimizer);
+      Setting s = sized(setting, optimizer, sizes, setting.training.steps);
+      if (const auto rate = rates.find(group); rate != rates.end()) s.training.lr = rate->second;
+      MeasurePlan plan;
+      if (name != "softmax") plan.condition_at = sizes.depth_condition_at;
+      MeasurePlan one = plan;
+      if (name != "softmax" && optimizer == Optimizer::adam) {
+        one.noise_at = {0};
+        one.noise_draws = sizes.noise_draws;
+        one.noise_reference = sizes.noise_reference;
+      }
+      add_seeds(jobs, group, s, sizes.seeds, plan, one);
+    }
+  }
+}
+
+}  // namespace
+
+double cost_of(const Job& job) {
+  const Setting& s = job.setting;
+  const auto p = static_cast<double>(layout_of(s.model, s.law.d).size);
+  const auto side = static_cast<double>(s.law.d + 1), n = static_cast<double>(s.law.n);
+  // A layer forward and back; the literal path also multiplies every token with every other.
+  double layer = 40 * side * side * side;
+  if (s.model.path == Path::literal) layer = 12 * n * side * (n + 2 * side);
+  double prompt = layer * static_cast<double>(s.model.layers) + 30 * n * side;
+  if (s.model.hidden > 0) prompt += 12 * n * static_cast<double>(s.model.hidden) * side;
+  const auto within = [&](const std::vector<int64_t>& steps) {
+    return static_cast<double>(std::count_if(
+        steps.begin(), steps.end(), [&](int64_t step) { return step <= s.training.steps; }));
+  };
+  // In float64 and with a derivative more: about six times a gradient of single precision.
+  const auto eval = static_cast<double>(s.training.eval_batch);
+  double hessians = within(job.plan.condition_at);
+  if (job.plan.smoothness_steps > 0 && job.plan.lambda_every > 0) {
+    hessians += static_cast<double>(job.plan.smoothness_steps / job.plan.lambda_every);
+  }
+  const double prompts =
+      static_cast<double>(s.training.steps) * static_cast<double>(s.training.batch) +
+      hessians * 6 * p * eval + 10 * static_cast<double>(job.plan.smoothness_steps) * eval +
+      within(job.plan.noise_at) * static_cast<double>(job.plan.noise_draws * s.training.batch);
+  return prompts * prompt;
+}
+
+SuiteSizes sizes_of(Scale scale) {
+  if (scale == Scale::smoke) {
+    return {.seeds = 2,
+            .nonlinear_seeds = 2,
+            .steps = 40,
+            .depth_steps = 20,
+            .softmax_steps = 20,
+            .nonlinear_steps = 20,
+            .tuning_steps = 10,
+            .batch = 64,
+            .eval_batch = 64,
+            .eval_every = 10,
+            .noise_draws = 50,
+            .noise_reference = 640,
+            .smoothness_steps = 30,
+            .condition_at = {0, 20, 40},
+            .depth_condition_at = {0},
+            .noise_at = {0, 20},
+            .rates = {0.005, 0.02}};
+  }
+  SuiteSizes sizes{.seeds = 6,
+                   .nonlinear_seeds = 5,
+                   .steps = 10000,
+                   .depth_steps = 10000,
+                   .softmax_steps = 10000,
+                   .nonlinear_steps = 10000,
+                   .tuning_steps = 2000,
+                   .batch = 1000,
+                   .eval_batch = 1000,
+                   .eval_every = 50,
+                   .noise_draws = 10000,
+                   .noise_reference = 100000,
+                   .smoothness_steps = 2000,
+                   .condition_at = {},
+                   .depth_condition_at = {0, 250, 750, 1250, 2000},
+                   .noise_at = {0, 250, 1000, 5000},
+                   .rates = {0.002, 0.005, 0.01, 0.02, 0.05, 0.1}};
+  for (int64_t step = 0; step <= 10000; step += 250) sizes.condition_at.push_back(step);
+  if (scale == Scale::paper) {
+    sizes.rates = {0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2};
+    return sizes;
+  }
+  // Every 250 steps where the published curves are, fewer where they are flat.
+  std::erase_if(sizes.condition_at,
+                [](int64_t step) { return step > 2000 && step % 1000 != 0 && step != 2500; });
+  sizes.depth_steps = 4000;
+  sizes.softmax_steps = 2000;
+  sizes.nonlinear_steps = 2000;
+  sizes.nonlinear_seeds = 3;
+  sizes.tuning_steps = 1000;
+  return sizes;
+}
+
+std::vector<Job> tuning_jobs(Scale scale) {
+  const SuiteSizes sizes = sizes_of(scale);
+  std::vector<Job> jobs;
+  for (const auto& [name, setting] : untuned(sizes)) {
+    for (const Optimizer optimizer : kOptimizers) {
+      Setting s =
+          sized(setting, optimizer, sizes, std::min(sizes.tuning_steps, setting.training.steps));
+      for (const double rate : sizes.rates) {
+        s.training.lr = rate;
+        jobs.push_back({group_of(name, optimizer), s, {}});
+      }
+    }
+  }
+  return jobs;
+}
+
+double tuning_score(const MeasuredRun& run) {
+  double sum = 0;
+  const size_t from = run.curve.size() - std::max<size_t>(1, run.curve.size() / 4);
+  for (size_t i = from; i < run.curve.size(); ++i) sum += run.curve[i].clipped_mean;
+  const double score = sum / static_cast<double>(run.curve.size() - from);
+  return std::isfinite(score) && run.skipped == 0 ? score : HUGE_VAL;
+}
+
+std::map<std::string, double> best_rates(std::span<const MeasuredRun> runs) {
+  std::map<std::string, double> best, score;
+  for (const MeasuredRun& run : runs) {
+    if (run.curve.empty()) continue;
+    const double s = tuning_score(run);
+    const auto [at, first] = score.emplace(run.group, s);
+    if (first || s < at->second) {
+      at->second = s;
+      best[run.group] = run.setting.training.lr;
+    }
+  }
+  return best;
+}
+
+std::vector<Job> suite_jobs(Scale scale, const std::map<std::string, double>& rates) {
+  const SuiteSizes sizes = sizes_of(scale);
+  std::vector<Job> jobs;
+  add_settings(jobs, sizes);
+  add_tuned(jobs, sizes, rates);
+  MeasurePlan nonlinear;
+  nonlinear.condition_at = sizes.depth_condition_at;
+  for (const Optimizer optimizer : kOptimizers) {
+    add_seeds(jobs, group_of("nonlinear", optimizer),
+              sized(named("nonlinear"), optimizer, sizes, sizes.nonlinear_steps),
+              sizes.nonlinear_seeds, nonlinear, nonlinear);
+  }
+  MeasurePlan distances;
+  distances.distances_at = sizes.condition_at;
+  add_seeds(jobs, "preconditioned/adam",
+            sized(named("preconditioned"), Optimizer::adam, sizes, sizes.steps), sizes.seeds,
+            distances, distances);
+  return jobs;
+}
+
+}  // namespace weft::icl

@@ -1,0 +1,51 @@
+// The runs behind a reproduction of arXiv 2310.01082: which settings, for how long, and what the
+// microscope looks at on the way.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lab/icl/record.h"
+
+namespace weft::icl {
+
+enum class Scale : uint8_t {
+  smoke,   ///< seconds: everything once, nothing to believe
+  laptop,  ///< minutes: the paper's lengths for the main settings, shorter ones for slow models
+  paper    ///< all of the paper's lengths
+};
+
+struct Job {
+  std::string group;
+  Setting setting;
+  MeasurePlan plan;
+};
+/// Floating-point operations, roughly: which job is to begin first, and the time that is left.
+double cost_of(const Job& job);
+
+/// What a scale means.
+struct SuiteSizes {
+  int64_t seeds, nonlinear_seeds;
+  int64_t steps, depth_steps, softmax_steps, nonlinear_steps, tuning_steps;
+  int64_t batch, eval_batch, eval_every;
+  int64_t noise_draws, noise_reference, smoothness_steps;
+  std::vector<int64_t> condition_at, depth_condition_at, noise_at;
+  std::vector<double> rates;  ///< tried where the paper gives none
+};
+SuiteSizes sizes_of(Scale scale);
+
+/// Short runs, one seed, over the rates: for the models whose best rates are not published (depth,
+/// softmax). Group: "L4/adam".
+std::vector<Job> tuning_jobs(Scale scale);
+/// The clipped loss over the last quarter of the evaluations; infinite where a run broke down.
+double tuning_score(const MeasuredRun& run);
+/// Group to rate: the least score of these runs.
+std::map<std::string, double> best_rates(std::span<const MeasuredRun> runs);
+/// The runs themselves. Groups: SETTING/OPTIMISER with default, few, heavy, sphere, L2 .. L8,
+/// softmax, nonlinear, preconditioned.
+std::vector<Job> suite_jobs(Scale scale, const std::map<std::string, double>& rates);
+
+}  // namespace weft::icl
