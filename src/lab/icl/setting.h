@@ -91,6 +91,15 @@ struct Setting {
   bool operator==(const Setting&) const = default;
 };
 
+/// The spellings of the keys: "gaussian", "block", "softmax", "gram", "sgd", "f32".
+std::string_view name_of(Covariates covariates);
+std::string_view name_of(Teacher teacher);
+std::string_view name_of(Form form);
+std::string_view name_of(Scores scores);
+std::string_view name_of(Path path);
+std::string_view name_of(Optimizer optimizer);
+std::string_view name_of(Precision precision);
+
 /// The settings of the papers, by name: "default", "few", "heavy", "sphere", "nonlinear", ...
 struct NamedSetting {
   std::string_view name, what;
@@ -98,13 +107,24 @@ struct NamedSetting {
 };
 std::span<const NamedSetting> named_settings();
 
+/// Learning rate and clipping that suit the law, the model and the optimiser: the published ones
+/// where there are any (arXiv 2310.01082, section 3).
+struct Rates {
+  double lr = 0, clip = 0;
+};
+Rates suggested_rates(const Setting& setting);
+
 /// A named setting or a TOML file of flat keys (`setting = NAME` in it names the one to start
 /// from), then the overrides: d, n, covariates, covariance, label_noise, layers, heads, attention,
-/// optimizer, lr, ... Learning rate and clipping that are not given follow the setting and the
-/// optimiser. Throws Error(config) at an unknown key or name (with the nearest), a value out of
-/// range, and a combination that makes no sense, with the reason.
+/// optimizer, lr, ... `covariance` and `noise_levels` are lists of numbers ("1,0.5" will do), or,
+/// for a full matrix, the name of a file of numbers (JSON or plain). Learning rate and clipping
+/// that are not given are the suggested ones; `path` is literal where scores are not linear. Throws
+/// Error(config) at an unknown key or name (with the nearest), a value out of range, and a
+/// combination that makes no sense, with the reason; Error(input) where a file cannot be read.
 Setting load_setting(const std::string& name_or_file, std::span<const io::Override> overrides);
-/// Every key spelled out; load_setting() of it gives the setting back.
+/// Throws Error(config) where the parts of a setting do not go together. load_setting() does it.
+void check_setting(const Setting& setting);
+/// Every key that means something in this setting; load_setting() of it gives the setting back.
 std::string to_toml(const Setting& setting);
 
 }  // namespace weft::icl
