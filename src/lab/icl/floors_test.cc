@@ -89,6 +89,25 @@ TEST(IclDescentFloor, OneStepIsTheMinimumOfOneLayer) {
   }
 }
 
+// Two layers trained on the exact loss by plain descent, gradients by differences.
+TEST(IclDescentFloor, TrainingReachesIt) {
+  std::vector<double> a = {1, .5};
+  const double h = 1e-5;
+  for (int step = 0; step < 400; ++step) {
+    std::vector<double> slope(2);
+    for (size_t l = 0; l < 2; ++l) {
+      std::vector<double> up = a, down = a;
+      up[l] += h;
+      down[l] -= h;
+      slope[l] = (descent_loss(5, 20, up) - descent_loss(5, 20, down)) / (2 * h);
+    }
+    for (size_t l = 0; l < 2; ++l) a[l] -= 0.05 * slope[l];
+  }
+  const DescentFloor floor = descent_floor(5, 20, 2);
+  EXPECT_NEAR(descent_loss(5, 20, a), floor.loss, 1e-8);
+  EXPECT_NEAR(a[0], floor.rates[0], 1e-4);
+}
+
 TEST(IclDescentFloor, LoopingOneLayerCosts) {
   for (const int steps : {2, 3, 6}) {
     const DescentFloor tied = tied_descent_floor(5, 20, steps), free = descent_floor(5, 20, steps);
