@@ -43,8 +43,7 @@ void write_verdicts(Findings& f) {
   for (const Verdict& v : f.verdicts()) {
     table.rows.push_back({v.claim, std::string(word_of(v.answer))});
   }
-  f.page.section("verdicts", "Verdicts");
-  f.page.table(table);
+  f.page.summary(table);
 }
 
 Findings find(const Runs& runs, const SuiteSizes& sizes, Scale scale, double seconds) {

@@ -17,7 +17,7 @@ h1{font-size:1.7rem;line-height:1.2;margin:.6rem 0 .2rem}h2{font-size:1.25rem;ma
 a{color:var(--link)}nav ol{padding-left:1.4rem;columns:2 16rem}
 code{font:.92em ui-monospace,monospace}
 .caveat{background:var(--note);border-left:4px solid var(--edge);padding:.6rem .9rem;margin:1rem 0}
-figure{margin:1.2rem 0;overflow-x:auto}figure svg{max-width:100%;height:auto}figcaption{font-size:.9rem}
+figure{margin:1.2rem 0;overflow-x:auto}figure svg{max-width:100%;height:auto}@media(max-width:34rem){figure svg{min-width:34rem;max-width:none}}figcaption{font-size:.9rem}
 .scroll{overflow-x:auto;margin:1.2rem 0}table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{caption-side:top;text-align:left;padding-bottom:.4rem}
 th,td{padding:.28rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
@@ -42,6 +42,21 @@ std::string inline_html(std::string_view text) {
   return out;
 }
 
+std::string html_of(const TableCells& table) {
+  std::string out = fmt::format("<div class=\"scroll\"><table>\n<caption>{}</caption>\n<thead><tr>",
+                                inline_html(table.caption));
+  for (const std::string& cell : table.header) {
+    out += fmt::format("<th scope=\"col\">{}</th>", inline_html(cell));
+  }
+  out += "</tr></thead>\n<tbody>\n";
+  for (const std::vector<std::string>& row : table.rows) {
+    out += "<tr>";
+    for (const std::string& cell : row) out += fmt::format("<td>{}</td>", inline_html(cell));
+    out += "</tr>\n";
+  }
+  return out + "</tbody></table></div>\n";
+}
+
 }  // namespace
 
 Page::Page(std::string title, std::string subtitle)
@@ -61,18 +76,11 @@ void Page::caveat(std::string_view paragraph) {
 }
 
 void Page::table(const TableCells& table) {
-  body_ += "<div class=\"scroll\"><table>\n";
-  body_ += fmt::format("<caption>{}</caption>\n<thead><tr>", inline_html(table.caption));
-  for (const std::string& cell : table.header) {
-    body_ += fmt::format("<th scope=\"col\">{}</th>", inline_html(cell));
-  }
-  body_ += "</tr></thead>\n<tbody>\n";
-  for (const std::vector<std::string>& row : table.rows) {
-    body_ += "<tr>";
-    for (const std::string& cell : row) body_ += fmt::format("<td>{}</td>", inline_html(cell));
-    body_ += "</tr>\n";
-  }
-  body_ += "</tbody></table></div>\n";
+  body_ += html_of(table);
+}
+
+void Page::summary(const TableCells& table) {
+  summary_ += html_of(table);
 }
 
 void Page::figure(std::string_view svg, std::string_view caption) {
@@ -90,8 +98,8 @@ std::string Page::html() const {
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
       "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n"
-      "<p class=\"subtitle\">{2}</p>\n<nav><ol>\n{3}</ol></nav>\n{4}</body>\n</html>\n",
-      xml_escaped(title_), kStyle, inline_html(subtitle_), contents, body_);
+      "<p class=\"subtitle\">{2}</p>\n{5}<nav><ol>\n{3}</ol></nav>\n{4}</body>\n</html>\n",
+      xml_escaped(title_), kStyle, inline_html(subtitle_), contents, body_, summary_);
 }
 
 }  // namespace weft::report

@@ -27,13 +27,15 @@ class Page {
   /// What a reader must know before believing a number: set apart.
   void caveat(std::string_view paragraph);
   void table(const TableCells& table);
+  /// A table that stands above the contents: what the report comes to.
+  void summary(const TableCells& table);
   /// `svg`: a document of plot_svg or heat_maps_svg.
   void figure(std::string_view svg, std::string_view caption);
 
   std::string html() const;
 
  private:
-  std::string title_, subtitle_, body_;
+  std::string title_, subtitle_, summary_, body_;
   std::vector<std::pair<std::string, std::string>> contents_;  ///< id, title
 };
 

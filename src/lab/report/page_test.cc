@@ -18,6 +18,7 @@ Page example() {
   Plot plot{.title = "t", .x_label = "x", .y_label = "y"};
   plot.lines = {{.name = "a", .points = {{1, 2}, {2, 3}}}};
   page.figure(plot_svg(plot), "A line.");
+  page.summary({"In short", {"claim"}, {{"holds"}}});
   return page;
 }
 
@@ -30,6 +31,12 @@ TEST(ReportPage, EscapesTextsAndMarksCode) {
       << html;
   EXPECT_EQ(html.find("<script"), std::string::npos);
   EXPECT_NE(html.find("<td>&lt;script&gt;</td>"), std::string::npos);
+}
+
+TEST(ReportPage, TheSummaryStandsAboveTheContents) {
+  const std::string html = example().html();
+  EXPECT_LT(html.find("In short"), html.find("<nav>"));
+  EXPECT_GT(html.find("The gap"), html.find("<nav>"));
 }
 
 TEST(ReportPage, FetchesNothing) {
