@@ -129,7 +129,7 @@ TEST(IclDescentFloor, RefusesWhatItCannotCompute) {
   EXPECT_THROW(GdppLoss(5, 20, 2).descend({{.5}, {}}), Error);
 }
 
-TEST(IclGdppFloor, TwoLayersFromTheSpecifiedStart) {
+TEST(IclGdppFloor, TwoLayersFromANearStart) {
   const GdppLoss loss(5, 20, 2);
   const GdppLoss::Found found = loss.descend({{.5, 3.5}, {.9}});
   EXPECT_NEAR(found.loss, 0.057501, 5e-7);
