@@ -1,6 +1,6 @@
-// Prompts of a pack: numbers from draw.h, and what follows from them.
-#include "lab/icl/draw.h"
+// Prompts of a pack: numbers from random_lanes.h, and what follows from them.
 #include "lab/icl/lanes.h"
+#include "lab/icl/random_lanes.h"
 #include "lab/icl/sample_plan.h"
 
 namespace weft::WEFT_ISA {

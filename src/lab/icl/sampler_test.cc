@@ -218,7 +218,7 @@ TEST(IclSampler, NormalsAreNormal) {
   EXPECT_LT(kolmogorov(x, normal_cdf), 1.95);
 }
 
-// The Box-Muller of draw.h beside the same in double: 3e-7 of the radius.
+// The Box-Muller of random_lanes.h beside the same in double: 3e-7 of the radius.
 TEST(IclSampler, NormalsAreAccurate) {
   const Stream stream{8, Purpose::test, 2};
   const Drawn<float> drawn(small_law(), 1, stream);
