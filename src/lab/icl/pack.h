@@ -37,7 +37,7 @@ struct PackCall {
   T* residual = nullptr;       ///< [kPack] receives y_q - prediction, the error e of each prompt
   /// [parameters, kPack] is added d(e^2)/dtheta of each lane; null: forward only.
   T* gradient = nullptr;
-  T* scratch = nullptr;  ///< [scratch entries, kPack]
+  T* scratch = nullptr;  ///< [scratch entries, kPack], 64-byte aligned
 };
 
 /// The same with the derivative of the gradient along a direction (float64 only).
