@@ -15,14 +15,17 @@ struct SubVerb {
   int (*run)(const IclArguments&, const Invocation&);
   bool takes_setting = true, takes_run = false, takes_out = false;
 };
-constexpr SubVerb kSubVerbs[] = {{"minimum", icl_minimum}, {"oracles", icl_oracles, false}};
+constexpr SubVerb kSubVerbs[] = {{"train", icl_train, true, false, true},
+                                 {"measure", icl_measure, false, true},
+                                 {"minimum", icl_minimum},
+                                 {"oracles", icl_oracles, false}};
 
 class IclVerb final : public Verb {
  public:
   std::string_view name() const override { return "icl"; }
   std::string_view summary() const override {
-    return "The linear-attention optimisation lab: the exact minimum of one layer (minimum), all "
-           "that is known exactly, checked (oracles)";
+    return "The linear-attention optimisation lab: train a run, measure it, the exact minimum of "
+           "one layer, all that is known exactly (oracles)";
   }
 
   void declare(Flags& flags) override {
@@ -37,6 +40,10 @@ class IclVerb final : public Verb {
                    "minimum, train: key=value: d, n, covariates, covariance, label_noise, layers, "
                    "...; may be repeated");
     flags.word("--out", arguments_.out, "train: the folder to write");
+    flags.word("--rates", arguments_.rates,
+               "train: a grid of learning rates, 0.01,0.1 or auto; the best is kept");
+    flags.integer("--seeds", arguments_.seeds, {1, 10000},
+                  "train: runs of the setting's seed and those after it (1)");
   }
 
   int run(const Invocation& invocation) override {
@@ -63,6 +70,9 @@ class IclVerb final : public Verb {
     }
     if (!sub.takes_out && !arguments_.out.empty()) {
       fail(ErrorCode::usage, {verb, "no --out", io::in_quotes(arguments_.out)});
+    }
+    if (!sub.takes_out && (!arguments_.rates.empty() || arguments_.seeds != 1)) {
+      fail(ErrorCode::usage, {verb, "neither --rates nor --seeds", "one of them"});
     }
     if (sub.takes_out && arguments_.out.empty()) {
       fail(ErrorCode::usage, {verb, "--out", "none", "see weft icl --help"});

@@ -84,8 +84,9 @@ int icl_measure(const IclArguments& arguments, const Invocation& invocation) {
   ShareProgress progress(console);
   icl::MeasureObserver observer;
   observer.on_progress = [&](double share) { progress.update("measuring", share); };
-  const icl::MeasuredRun run = icl::measure(stored.setting, icl::plan_for(stored.setting),
-                                            invocation.runtime, observer, &stop_flag());
+  const icl::MeasuredRun run =
+      icl::measure(stored.setting, icl::plan_for(stored.setting), invocation.runtime, observer,
+                   [&stop = stop_flag()] { return stop.load(); });
   progress.finish();
   if (run.stopped) {
     console.note("stopped; nothing was written");

@@ -13,12 +13,9 @@ using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
-ShareProgress::ShareProgress(const Console& console) : console_(console), begun_(Clock::now()) {}
-
-std::string ShareProgress::line(std::string_view what, double share, std::string_view more) const {
+std::string share_line(std::string_view what, double share, std::string_view more, double elapsed) {
   std::string text = fmt::format("{}  {:.0f}%", what, 100 * share);
   if (!more.empty()) text += fmt::format("  {}", more);
-  const double elapsed = std::chrono::duration<double>(Clock::now() - begun_).count();
   // The first moments say nothing about the speed.
   if (elapsed > 0.5 && share > 0) {
     text += fmt::format("  {} left", human_seconds(elapsed * (1 / share - 1)));
@@ -26,11 +23,14 @@ std::string ShareProgress::line(std::string_view what, double share, std::string
   return text;
 }
 
+ShareProgress::ShareProgress(const Console& console) : console_(console), begun_(Clock::now()) {}
+
 void ShareProgress::update(std::string_view what, double share, std::string_view more) {
   share = std::clamp(share, 0.0, 1.0);
+  const double elapsed = std::chrono::duration<double>(Clock::now() - begun_).count();
   if (console_.stderr_is_terminal()) {
     if (!clock_.due(Clock::now())) return;
-    std::string text = line(what, share, more);
+    std::string text = share_line(what, share, more, elapsed);
     const auto width = static_cast<size_t>(std::max(1, console_.width() - 1));
     if (text.size() > width) text.resize(width);
     console_.raw("\r\x1b[K" + text);
@@ -40,7 +40,7 @@ void ShareProgress::update(std::string_view what, double share, std::string_view
   const int tenths = static_cast<int>(10 * share);
   if (tenths <= tenths_) return;
   tenths_ = tenths;
-  console_.note(line(what, share, more));
+  console_.note(share_line(what, share, more, elapsed));
 }
 
 void ShareProgress::finish() {

@@ -11,6 +11,10 @@
 
 namespace weft::cli {
 
+/// "training  43%  loss 0.0123  12 s left". `elapsed`: seconds since the beginning; while there are
+/// too few to know the speed, the time left is left out.
+std::string share_line(std::string_view what, double share, std::string_view more, double elapsed);
+
 class ShareProgress {
  public:
   /// The console must outlive it.
@@ -25,8 +29,6 @@ class ShareProgress {
   void finish();
 
  private:
-  std::string line(std::string_view what, double share, std::string_view more) const;
-
   const Console& console_;
   std::chrono::steady_clock::time_point begun_;
   RedrawClock clock_;

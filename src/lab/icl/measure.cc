@@ -111,15 +111,15 @@ TailStatistics tail_of(std::span<const double> norms) {
   return t;
 }
 
-Noise noise_of(std::span<const double> draws, std::span<const double> gradient,
-               const DeadMask& dead, uint64_t seed) {
+GradientNoise noise_of(std::span<const double> draws, std::span<const double> gradient,
+                       const DeadMask& dead, uint64_t seed) {
   const auto p = static_cast<Eigen::Index>(dead.size());
   const std::vector<int64_t> live = live_places(dead);
   if (live.empty() || std::ssize(gradient) != p || draws.empty() || std::ssize(draws) % p != 0) {
     fail(ErrorCode::runtime, {"gradient noise", fmt::format("draws of {} coordinates", p),
                               fmt::format("{} numbers", draws.size()), ""});
   }
-  Noise noise;
+  GradientNoise noise;
   noise.draws = std::ssize(draws) / p;
   // [draws, live]: a dead coordinate has no noise and would only cost time.
   Matrix deviation = ConstMatrix(draws.data(), noise.draws, p)(Eigen::all, live);

@@ -46,7 +46,7 @@ TailStatistics tail_of(std::span<const double> norms);
 
 /// Gradient noise X = ||g_B - g|| beside what Gaussian noise of the same covariance would show. A
 /// norm of several coordinates is skewed by itself: only what exceeds the null is a finding.
-struct Noise {
+struct GradientNoise {
   int64_t draws = 0, batch = 0, reference = 0;  ///< draws of g_B; prompts in g_B and in g
   double gradient_norm = 0;                     ///< ||g||
   TailStatistics sample, null;
@@ -56,8 +56,8 @@ struct Noise {
 };
 /// `draws`: [n, parameters], gradients of n batches; `gradient` [parameters], what they estimate.
 /// The null is drawn with `seed`.
-Noise noise_of(std::span<const double> draws, std::span<const double> gradient,
-               const DeadMask& dead, uint64_t seed);
+GradientNoise noise_of(std::span<const double> draws, std::span<const double> gradient,
+                       const DeadMask& dead, uint64_t seed);
 
 /// One step of an optimiser: ||grad f(theta_t)|| and u^T H u along u = theta_{t+1} - theta_t,
 /// normalised. lambda_max is NaN where it was not computed.

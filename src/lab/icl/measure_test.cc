@@ -65,7 +65,7 @@ std::vector<double> draws_of(int count, bool heavy) {
 
 TEST(IclMeasure, GaussianNoiseIsItsOwnNull) {
   const std::vector<double> g = {1, 2, 0, 3};
-  const Noise noise = noise_of(draws_of(8000, false), g, {0, 0, 1, 0}, 1);
+  const GradientNoise noise = noise_of(draws_of(8000, false), g, {0, 0, 1, 0}, 1);
   EXPECT_EQ(noise.draws, 8000);
   EXPECT_NEAR(noise.gradient_norm, std::sqrt(14), 1e-12);
   EXPECT_NEAR(noise.sample.median, noise.null.median, 0.05);
@@ -82,7 +82,7 @@ TEST(IclMeasure, GaussianNoiseIsItsOwnNull) {
 
 TEST(IclMeasure, HeavyNoiseExceedsItsNull) {
   const std::vector<double> g = {1, 2, 0, 3};
-  const Noise noise = noise_of(draws_of(8000, true), g, {0, 0, 1, 0}, 1);
+  const GradientNoise noise = noise_of(draws_of(8000, true), g, {0, 0, 1, 0}, 1);
   EXPECT_GT(noise.sample.excess_kurtosis, noise.null.excess_kurtosis + 5);
   EXPECT_LT(noise.sample.hill1, noise.null.hill1 / 2);
   EXPECT_GT(noise.coordinate_kurtosis, 2);

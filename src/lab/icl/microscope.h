@@ -20,9 +20,9 @@ struct MeasureObserver {
 
 /// Deterministic: the same numbers whatever the threads and the instruction set. `group` stays
 /// empty. Throws Error(config) where the setting cannot be trained, Error(runtime) where the
-/// parameters stop being finite numbers. Ends early, with `stopped`, once `stop` is true.
+/// parameters stop being finite numbers. Ends early, with `stopped`, once `stop` says so.
 MeasuredRun measure(const Setting& setting, const MeasurePlan& plan, const Runtime& runtime,
-                    const MeasureObserver& observer = {}, const std::atomic<bool>* stop = nullptr);
+                    const MeasureObserver& observer = {}, const std::function<bool()>& stop = {});
 
 /// The losses of many fresh prompts.
 struct SampledLoss {

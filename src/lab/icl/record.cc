@@ -62,7 +62,7 @@ json to_json(const TailStatistics& t) {
           {"q99_over_q50", t.q99_over_q50}};
 }
 
-json to_json(const Noise& noise) {
+json to_json(const GradientNoise& noise) {
   return {{"draws", noise.draws},
           {"batch", noise.batch},
           {"reference_prompts", noise.reference},

@@ -41,7 +41,7 @@ struct ConditionPoint {
 };
 struct NoisePoint {
   int64_t step = 0;
-  Noise noise;
+  GradientNoise noise;
 };
 /// identity_distance() of every square matrix, whitened.
 struct DistancePoint {
@@ -73,7 +73,7 @@ struct MeasuredRun {
 };
 
 nlohmann::json to_json(const TailStatistics& tail);
-nlohmann::json to_json(const Noise& noise);
+nlohmann::json to_json(const GradientNoise& noise);
 nlohmann::json to_json(const Condition& condition);
 nlohmann::json to_json(const Smoothness& smoothness);
 nlohmann::json to_json(const CurvePoint& point);

@@ -113,8 +113,10 @@ ReproduceOutcome reproduce(const ReproduceRequest& request) {
 
   const std::vector<Job> tuning = tuning_jobs(request.scale);
   double search = 0, rest = 0;
-  for (const Job& job : tuning) search += cost_of(job);
-  for (const Job& job : suite_jobs(request.scale, {})) rest += cost_of(job);
+  for (const Job& job : tuning) search += cost_of(job.setting, job.plan).total;
+  for (const Job& job : suite_jobs(request.scale, {})) {
+    rest += cost_of(job.setting, job.plan).total;
+  }
   const double turn = search / (search + rest);
   const std::map<std::string, double> rates = best_rates(run(tuning, "searching rates", 0, turn));
   if (stopped()) return {.stopped = true, .seconds = elapsed()};

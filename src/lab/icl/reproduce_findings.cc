@@ -160,10 +160,13 @@ void add_curve(report::Plot& plot, std::string name, std::span<const MeasuredRun
   std::vector<std::vector<double>> rows;
   std::vector<report::PlotPoint> points;
   for (const MeasuredRun* run : runs) {
-    points = curve(*run);
+    const std::vector<report::PlotPoint> own = curve(*run);
     rows.emplace_back();
-    for (const report::PlotPoint& p : points) rows.back().push_back(p.y);
+    for (const report::PlotPoint& p : own) rows.back().push_back(p.y);
+    if (own.size() > points.size()) points = own;
   }
+  // A run that broke down has no value from there on, and neither has the mean.
+  for (std::vector<double>& row : rows) row.resize(points.size(), kNan);
   const stats::Curve over = stats::over_seeds(rows);
   report::PlotBand band{.colour = colour};
   for (size_t i = 0; i < points.size(); ++i) {

@@ -10,7 +10,7 @@ namespace {
 using report::Plot;
 
 /// What was measured of a group at a step; null: nothing.
-const Noise* noise_of_group(const Runs& runs, std::string_view group, int64_t step) {
+const GradientNoise* noise_of_group(const Runs& runs, std::string_view group, int64_t step) {
   for (const MeasuredRun* run : runs.of(group)) {
     for (const NoisePoint& p : run->noise) {
       if (p.step == step) return &p.noise;
@@ -19,7 +19,7 @@ const Noise* noise_of_group(const Runs& runs, std::string_view group, int64_t st
   return nullptr;
 }
 
-std::vector<std::string> noise_row(std::string name, const Noise& n) {
+std::vector<std::string> noise_row(std::string name, const GradientNoise& n) {
   const auto with_null = [](double ours, double null) {
     return short_number(ours) + " / " + short_number(null);
   };
@@ -41,7 +41,7 @@ report::TableCells noise_table(std::string caption) {
           {}};
 }
 
-void histogram_figure(Findings& f, std::string file, std::string title, const Noise& n) {
+void histogram_figure(Findings& f, std::string file, std::string title, const GradientNoise& n) {
   Plot bars{.title = std::move(title), .x_label = "|| g_B - g ||", .y_label = "density"};
   bars.bars = {{.name = "noise", .edges = n.histogram.edges, .heights = n.histogram.density}};
   f.figure(std::move(file), plot_svg(bars),
@@ -51,7 +51,7 @@ void histogram_figure(Findings& f, std::string file, std::string title, const No
 
 /// Quantiles of several samples against their own nulls, in units of the null's median.
 void qq_figure(Findings& f, std::string file, std::string title,
-               const std::vector<std::pair<std::string, const Noise*>>& noises) {
+               const std::vector<std::pair<std::string, const GradientNoise*>>& noises) {
   Plot plot{.title = std::move(title),
             .x_label = "quantile of Gaussian noise of the same covariance, over its median",
             .y_label = "quantile of the noise, over the same",
@@ -79,9 +79,10 @@ void qq_figure(Findings& f, std::string file, std::string title,
 
 void write_laws(const Runs& runs, Findings& f) {
   report::TableCells table = noise_table(
-      "Noise of the gradient at initialisation, seed 1; after the slash Gaussian noise of the same "
+      "Noise of the gradient at initialisation, seed 1; after the slash Gaussian noise of "
+      "the same "
       "covariance");
-  std::vector<std::pair<std::string, const Noise*>> noises;
+  std::vector<std::pair<std::string, const GradientNoise*>> noises;
   for (const auto& [group, name] : {std::pair{"sphere", "sphere"},
                                     {"default", "setting 1"},
                                     {"few", "setting 2"},
@@ -90,7 +91,7 @@ void write_laws(const Runs& runs, Findings& f) {
                                     {"L4", "4 layers"},
                                     {"L6", "6 layers"},
                                     {"L8", "8 layers"}}) {
-    const Noise* const n = noise_of_group(runs, fmt::format("{}/adam", group), 0);
+    const GradientNoise* const n = noise_of_group(runs, fmt::format("{}/adam", group), 0);
     if (!n) continue;
     table.rows.push_back(noise_row(name, *n));
     if (group[0] != 'L') noises.emplace_back(name, n);

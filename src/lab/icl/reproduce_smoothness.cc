@@ -181,13 +181,14 @@ void write_smoothness(const Runs& runs, Findings& f) {
     return f.verdict(claim, Answer::not_measured, "Too few steps.");
   }
   const double r = rho->values[0];
-  f.verdict(claim,
-            r > 0.7   ? Answer::confirmed
-            : r > 0.3 ? Answer::partly
-                      : Answer::not_confirmed,
-            fmt::format("Spearman's rho is {} in setting 1 for Adam, over its first steps: a tendency "
-                        "with much scatter, not a law.",
-                        short_number(r)));
+  f.verdict(
+      claim,
+      r > 0.7   ? Answer::confirmed
+      : r > 0.3 ? Answer::partly
+                : Answer::not_confirmed,
+      fmt::format("Spearman's rho is {} in setting 1 for Adam, over its first steps: a tendency "
+                  "with much scatter, not a law.",
+                  short_number(r)));
 }
 
 }  // namespace weft::icl

@@ -105,30 +105,34 @@ void add_tuned(std::vector<Job>& jobs, const SuiteSizes& sizes,
 
 }  // namespace
 
-double cost_of(const Job& job) {
-  const Setting& s = job.setting;
+JobCost cost_of(const Setting& s, const MeasurePlan& plan) {
   const auto p = static_cast<double>(layout_of(s.model, s.law.d).size);
   const auto side = static_cast<double>(s.law.d + 1), n = static_cast<double>(s.law.n);
   // A layer forward and back; the literal path also multiplies every token with every other.
   double layer = 40 * side * side * side;
   if (s.model.path == Path::literal) layer = 12 * n * side * (n + 2 * side);
-  double prompt = layer * static_cast<double>(s.model.layers) + 30 * n * side;
-  if (s.model.hidden > 0) prompt += 12 * n * static_cast<double>(s.model.hidden) * side;
+  JobCost c;
+  c.prompt = layer * static_cast<double>(s.model.layers) + 30 * n * side;
+  if (s.model.hidden > 0) c.prompt += 12 * n * static_cast<double>(s.model.hidden) * side;
   const auto within = [&](const std::vector<int64_t>& steps) {
     return static_cast<double>(std::count_if(
         steps.begin(), steps.end(), [&](int64_t step) { return step <= s.training.steps; }));
   };
+  const double batch = static_cast<double>(s.training.batch) * c.prompt;
+  const double eval = static_cast<double>(s.training.eval_batch) * c.prompt;
+  c.step = batch + eval / static_cast<double>(2 * s.training.eval_every);
   // In float64 and with a derivative more: about six times a gradient of single precision.
-  const auto eval = static_cast<double>(s.training.eval_batch);
-  double hessians = within(job.plan.condition_at);
-  if (job.plan.smoothness_steps > 0 && job.plan.lambda_every > 0) {
-    hessians += static_cast<double>(job.plan.smoothness_steps / job.plan.lambda_every);
-  }
-  const double prompts =
-      static_cast<double>(s.training.steps) * static_cast<double>(s.training.batch) +
-      hessians * 6 * p * eval + 10 * static_cast<double>(job.plan.smoothness_steps) * eval +
-      within(job.plan.noise_at) * static_cast<double>(job.plan.noise_draws * s.training.batch);
-  return prompts * prompt;
+  c.hessian = 6 * p * eval;
+  c.follow = 8 * eval;
+  c.noise = static_cast<double>(plan.noise_draws) * batch +
+            static_cast<double>(plan.noise_reference) * c.prompt;
+  const auto followed = static_cast<double>(std::min(plan.smoothness_steps, s.training.steps));
+  const double lambdas =
+      plan.lambda_every > 0 ? std::ceil(followed / static_cast<double>(plan.lambda_every)) : 0;
+  c.total = static_cast<double>(s.training.steps) * c.step +
+            (within(plan.condition_at) + lambdas) * c.hessian + followed * c.follow +
+            within(plan.noise_at) * c.noise;
+  return c;
 }
 
 SuiteSizes sizes_of(Scale scale) {

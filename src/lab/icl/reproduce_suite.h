@@ -24,7 +24,15 @@ struct Job {
   MeasurePlan plan;
 };
 /// Floating-point operations, roughly: which job is to begin first, and the time that is left.
-double cost_of(const Job& job);
+struct JobCost {
+  double prompt = 0;   ///< one prompt there and back in training
+  double step = 0;     ///< of training
+  double hessian = 0;  ///< of the evaluation batch
+  double follow = 0;   ///< gradient and curvature along one step
+  double noise = 0;    ///< all draws at one step
+  double total = 0;
+};
+JobCost cost_of(const Setting& setting, const MeasurePlan& plan);
 
 /// What a scale means.
 struct SuiteSizes {
