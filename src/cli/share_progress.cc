@@ -17,7 +17,7 @@ std::string share_line(std::string_view what, double share, std::string_view mor
   std::string text = fmt::format("{}  {:.0f}%", what, 100 * share);
   if (!more.empty()) text += fmt::format("  {}", more);
   // The first moments say nothing about the speed.
-  if (elapsed > 0.5 && share > 0) {
+  if (elapsed > 0.5 && share > 0 && share < 1) {
     text += fmt::format("  {} left", human_seconds(elapsed * (1 / share - 1)));
   }
   return text;

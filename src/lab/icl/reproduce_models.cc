@@ -113,6 +113,10 @@ void write_depth(const Runs& runs, Findings& f) {
                   steps_of(runs.of("L2/adam"))));
   depth_figure(runs, f);
   depth_table(runs, f);
+  if (!runs.of("deep/adam").empty()) {
+    f.figure("deep.svg", plot_svg(race(runs, "deep", "8 layers, d 20, n 60", 0.25)),
+             "One seed, the rates of setting 1.");
+  }
   f.compare("Depth beside earlier values", {"depth/", "ratio/L"});
   f.page.caveat(
       "Two layers show no gap once both have reached their plateau near 0.11, a basin that is not "

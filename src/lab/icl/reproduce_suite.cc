@@ -110,10 +110,11 @@ JobCost cost_of(const Setting& s, const MeasurePlan& plan) {
   const auto side = static_cast<double>(s.law.d + 1), n = static_cast<double>(s.law.n);
   // A layer forward and back; the literal path also multiplies every token with every other.
   double layer = 40 * side * side * side;
-  if (s.model.path == Path::literal) layer = 12 * n * side * (n + 2 * side);
+  if (s.model.path == Path::literal) layer = 18 * n * side * (n + 2 * side);
   JobCost c;
   c.prompt = layer * static_cast<double>(s.model.layers) + 30 * n * side;
-  if (s.model.hidden > 0) c.prompt += 12 * n * static_cast<double>(s.model.hidden) * side;
+  if (s.model.hidden > 0) c.prompt += 24 * n * static_cast<double>(s.model.hidden) * side;
+  if (s.law.covariates == Covariates::gamma) c.prompt += 1200 * n;
   const auto within = [&](const std::vector<int64_t>& steps) {
     return static_cast<double>(std::count_if(
         steps.begin(), steps.end(), [&](int64_t step) { return step <= s.training.steps; }));
@@ -139,6 +140,7 @@ SuiteSizes sizes_of(Scale scale) {
   if (scale == Scale::smoke) {
     return {.seeds = 2,
             .nonlinear_seeds = 2,
+            .deep_seeds = 0,
             .steps = 40,
             .depth_steps = 20,
             .softmax_steps = 20,
@@ -157,6 +159,7 @@ SuiteSizes sizes_of(Scale scale) {
   }
   SuiteSizes sizes{.seeds = 6,
                    .nonlinear_seeds = 5,
+                   .deep_seeds = 0,
                    .steps = 10000,
                    .depth_steps = 10000,
                    .softmax_steps = 10000,
@@ -175,16 +178,13 @@ SuiteSizes sizes_of(Scale scale) {
   for (int64_t step = 0; step <= 10000; step += 250) sizes.condition_at.push_back(step);
   if (scale == Scale::paper) {
     sizes.rates = {0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2};
+    sizes.deep_seeds = 1;
     return sizes;
   }
   // Every 250 steps where the published curves are, fewer where they are flat.
   std::erase_if(sizes.condition_at,
                 [](int64_t step) { return step > 2000 && step % 1000 != 0 && step != 2500; });
-  sizes.depth_steps = 4000;
-  sizes.softmax_steps = 2000;
-  sizes.nonlinear_steps = 2000;
-  sizes.nonlinear_seeds = 3;
-  sizes.tuning_steps = 1000;
+  sizes.softmax_steps = 5000;
   return sizes;
 }
 
@@ -237,6 +237,10 @@ std::vector<Job> suite_jobs(Scale scale, const std::map<std::string, double>& ra
     add_seeds(jobs, group_of("nonlinear", optimizer),
               sized(named("nonlinear"), optimizer, sizes, sizes.nonlinear_steps),
               sizes.nonlinear_seeds, nonlinear, nonlinear);
+  }
+  for (const Optimizer optimizer : kOptimizers) {
+    add_seeds(jobs, group_of("deep", optimizer),
+              sized(named("deep"), optimizer, sizes, sizes.steps), sizes.deep_seeds, {}, {});
   }
   MeasurePlan distances;
   distances.distances_at = sizes.condition_at;

@@ -14,8 +14,8 @@ namespace weft::icl {
 
 enum class Scale : uint8_t {
   smoke,   ///< seconds: everything once, nothing to believe
-  laptop,  ///< minutes: the paper's lengths for the main settings, shorter ones for slow models
-  paper    ///< all of the paper's lengths
+  laptop,  ///< minutes: the paper's lengths but for softmax, and no model of d 20
+  paper    ///< all of it, with finer grids
 };
 
 struct Job {
@@ -36,7 +36,7 @@ JobCost cost_of(const Setting& setting, const MeasurePlan& plan);
 
 /// What a scale means.
 struct SuiteSizes {
-  int64_t seeds, nonlinear_seeds;
+  int64_t seeds, nonlinear_seeds, deep_seeds;
   int64_t steps, depth_steps, softmax_steps, nonlinear_steps, tuning_steps;
   int64_t batch, eval_batch, eval_every;
   int64_t noise_draws, noise_reference, smoothness_steps;
@@ -53,7 +53,7 @@ double tuning_score(const MeasuredRun& run);
 /// Group to rate: the least score of these runs.
 std::map<std::string, double> best_rates(std::span<const MeasuredRun> runs);
 /// The runs themselves. Groups: SETTING/OPTIMISER with default, few, heavy, sphere, L2 .. L8,
-/// softmax, nonlinear, preconditioned.
+/// softmax, nonlinear, deep, preconditioned.
 std::vector<Job> suite_jobs(Scale scale, const std::map<std::string, double>& rates);
 
 }  // namespace weft::icl
