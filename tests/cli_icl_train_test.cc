@@ -85,9 +85,8 @@ TEST(CliIclTrain, MetricsAreALineForEachEvaluation) {
 TEST(CliIclTrain, AGridFindsTheBestRate) {
   const Scratch scratch;
   const std::string run = scratch / "run";
-  const Output got =
-      icl_train(run, {"steps=60", "batch=64", "eval_batch=64", "eval_every=10"},
-                {"--rates", "1e-6,0.02", "--seeds", "2", "--threads", "2", "--json"});
+  const Output got = icl_train(run, {"steps=60", "batch=64", "eval_batch=64", "eval_every=10"},
+                               {"--rates", "1e-6,0.02", "--seeds", "2", "--json"});
   ASSERT_EQ(got.code, 0) << got.err;
   const json result = io::parse_json(got.out, "stdout");
   EXPECT_EQ(result.at("lr"), 0.02);
@@ -157,7 +156,7 @@ TEST(CliIclMeasure, LooksAtARun) {
   EXPECT_EQ(table.code, 0) << table.err;
   EXPECT_NE(table.out.find("R_live"), std::string::npos) << table.out;
   expect_refused(weft({"icl", "measure", scratch / "nothing"}), "setting.toml");
-  expect_refused(weft({"icl", "measure"}), "folder");
+  expect_refused(weft({"icl", "measure"}), "RUN");
 }
 
 }  // namespace

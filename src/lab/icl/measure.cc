@@ -5,6 +5,7 @@
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "base/error.h"
@@ -140,7 +141,13 @@ GradientNoise noise_of(std::span<const double> draws, std::span<const double> gr
   const std::vector<double> null = null_norms(deviation, seed);
   noise.sample = tail_of(norms);
   noise.null = tail_of(null);
-  noise.histogram = stats::histogram(norms, kBins);
+  // A few draws far out would leave all the others one bin.
+  const double most = 2 * stats::quantile(norms, 0.99);
+  std::vector<double> shown;
+  std::copy_if(norms.begin(), norms.end(), std::back_inserter(shown),
+               [&](double x) { return x <= most; });
+  noise.beyond = std::ssize(norms) - std::ssize(shown);
+  noise.histogram = stats::histogram(shown, kBins);
   noise.qq = stats::qq(norms, null, kQuantiles);
   return noise;
 }

@@ -51,8 +51,9 @@ struct GradientNoise {
   double gradient_norm = 0;                     ///< ||g||
   TailStatistics sample, null;
   double coordinate_kurtosis = 0;  ///< mean of the live coordinates' excess kurtosis
-  stats::Histogram histogram;
-  std::vector<stats::Point> qq;  ///< x: quantiles of the null, y: of the sample
+  stats::Histogram histogram;      ///< of the norms up to twice their 99 % quantile
+  int64_t beyond = 0;              ///< norms above that
+  std::vector<stats::Point> qq;    ///< x: quantiles of the null, y: of the sample
 };
 /// `draws`: [n, parameters], gradients of n batches; `gradient` [parameters], what they estimate.
 /// The null is drawn with `seed`.

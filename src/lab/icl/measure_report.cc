@@ -77,7 +77,8 @@ void write_noises(const MeasuredRun& run, Findings& f) {
               .y_label = "density"};
     bars.bars = {{.name = "noise", .edges = n.histogram.edges, .heights = n.histogram.density}};
     f.figure(fmt::format("noise_{}.svg", step), plot_svg(bars),
-             fmt::format("{} batches of {} prompts.", n.draws, n.batch));
+             fmt::format("{} batches of {} prompts; {} draws lie further out than the picture.",
+                         n.draws, n.batch, n.beyond));
     PlotLine line{.name = fmt::format("step {}", step), .marked = false};
     for (const stats::Point& p : n.qq) {
       line.points.push_back({p.x / n.null.median, p.y / n.null.median});

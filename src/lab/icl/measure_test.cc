@@ -86,6 +86,8 @@ TEST(IclMeasure, HeavyNoiseExceedsItsNull) {
   EXPECT_GT(noise.sample.excess_kurtosis, noise.null.excess_kurtosis + 5);
   EXPECT_LT(noise.sample.hill1, noise.null.hill1 / 2);
   EXPECT_GT(noise.coordinate_kurtosis, 2);
+  EXPECT_GT(noise.beyond, 0);
+  EXPECT_LT(noise.beyond, 80);
   // The last point of the QQ plot lies far above the diagonal.
   EXPECT_GT(noise.qq.back().y, 2 * noise.qq.back().x);
 }

@@ -71,6 +71,7 @@ json to_json(const GradientNoise& noise) {
           {"gaussian_null", to_json(noise.null)},
           {"coordinate_excess_kurtosis", noise.coordinate_kurtosis},
           {"histogram", {{"edges", noise.histogram.edges}, {"density", noise.histogram.density}}},
+          {"beyond_histogram", noise.beyond},
           {"qq", points_of(noise.qq)}};
 }
 

@@ -25,6 +25,16 @@ std::string others(std::string_view id, bool rerun) {
   return text.empty() ? "-" : text;
 }
 
+/// "1.23e7", "5e-6".
+std::string scientific(double value) {
+  const std::string text = fmt::format("{:.2e}", value);
+  const size_t e = text.find('e');
+  std::string digits = text.substr(0, e);
+  while (digits.back() == '0') digits.pop_back();
+  if (digits.back() == '.') digits.pop_back();
+  return digits + "e" + std::to_string(std::stoi(text.substr(e + 1)));
+}
+
 }  // namespace
 
 std::vector<const MeasuredRun*> Runs::of(std::string_view group) const {
@@ -117,8 +127,8 @@ std::string short_number(double value) {
   if (std::isnan(value)) return "-";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   const double size = std::fabs(value);
-  if (size >= 1e5 || (size > 0 && size < 1e-3))
-    return report::axis_number(std::stod(fmt::format("{:.2e}", value)));
+  if (size >= 1e5 || (size > 0 && size < 1e-3)) return scientific(value);
+  if (size >= 999.5) return report::axis_number(std::round(value));
   return fmt::format("{:.3g}", value);
 }
 

@@ -45,8 +45,9 @@ void histogram_figure(Findings& f, std::string file, std::string title, const Gr
   Plot bars{.title = std::move(title), .x_label = "|| g_B - g ||", .y_label = "density"};
   bars.bars = {{.name = "noise", .edges = n.histogram.edges, .heights = n.histogram.density}};
   f.figure(std::move(file), plot_svg(bars),
-           fmt::format("{} batches of {} prompts; the true gradient from {} prompts.", n.draws,
-                       n.batch, n.reference));
+           fmt::format("{} batches of {} prompts; the true gradient from {} prompts. {} draws lie "
+                       "further out than the picture.",
+                       n.draws, n.batch, n.reference, n.beyond));
 }
 
 /// Quantiles of several samples against their own nulls, in units of the null's median.

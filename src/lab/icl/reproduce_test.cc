@@ -166,6 +166,10 @@ TEST(IclReproduce, MeansAreOverRatiosOfSeeds) {
   EXPECT_EQ(mean_text(ratios(sgd, adam)), "5.5 (6.36)");
   EXPECT_EQ(mean_text(std::vector<double>{0.25}), "0.25");
   EXPECT_EQ(short_number(1.234e-7), "1.23e-7");
+  EXPECT_EQ(short_number(1234.56), "1,235");
+  EXPECT_EQ(short_number(999.7), "1,000");
+  EXPECT_EQ(short_number(2e7), "2e7");
+  EXPECT_EQ(short_number(-HUGE_VAL), "-inf");
   EXPECT_EQ(short_number(std::nan("")), "-");
 }
 
