@@ -35,6 +35,10 @@ struct Prompts {
   PromptSet set() const { return {layout, count, numbers}; }
 };
 
+Runtime one_thread() {
+  return {.threads = 1, .isa = best_isa()};
+}
+
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
   double sum = 0;
   for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
@@ -65,15 +69,16 @@ TEST(IclLossSurface, LossAndGradientAreMeansOverPrompts) {
   for (const ModelShape& shape : surface_shapes()) {
     SCOPED_TRACE(describe(shape));
     const std::vector<double> theta = test_parameters(shape, 3, 2);
-    const LossSurface surface(shape, prompts.set(), Runtime::best());
+    const LossSurface surface(shape, prompts.set(), one_thread());
     const LossPoint point = surface.at(theta);
     const reference::Model model = reference::model_of(shape, 3, theta);
+    const std::vector<double> residuals = surface.residuals(theta);
     double loss = 0;
     for (int64_t p = 0; p < prompts.count; ++p) {
       const double* pack = prompts.numbers.data() + p / kPack * prompts.layout.entries() * kPack;
       const double e = reference::residual(
           model, reference::prompt_of(prompts.layout, pack, static_cast<int>(p % kPack)));
-      EXPECT_NEAR(surface.residuals(theta)[static_cast<size_t>(p)], e, 1e-12 * (1 + std::abs(e)));
+      EXPECT_NEAR(residuals[static_cast<size_t>(p)], e, 1e-12 * (1 + std::abs(e)));
       loss += e * e / static_cast<double>(prompts.count);
     }
     EXPECT_NEAR(point.loss, loss, 1e-12 * loss);
@@ -90,7 +95,7 @@ TEST(IclLossSurface, TheHessianIsSymmetricAndMadeOfItsProducts) {
   for (const ModelShape& shape : surface_shapes()) {
     SCOPED_TRACE(describe(shape));
     const std::vector<double> theta = test_parameters(shape, 4, 5);
-    const LossSurface surface(shape, prompts.set(), Runtime::best());
+    const LossSurface surface(shape, prompts.set(), one_thread());
     const Eigen::MatrixXd H = surface.hessian(theta);
     const double size = H.cwiseAbs().maxCoeff();
     EXPECT_EQ(H, H.transpose());
@@ -149,7 +154,7 @@ TEST(IclLossSurface, OfOneBlockLayerIsQuadratic) {
   const Prompts prompts({5, 6}, 40, 10);
   for (const Form form : {Form::block, Form::sparse}) {
     const ModelShape shape{.layers = 1, .form = form};
-    const LossSurface surface(shape, prompts.set(), Runtime::best());
+    const LossSurface surface(shape, prompts.set(), one_thread());
     const std::vector<double> theta = test_parameters(shape, 5, 11);
     const std::vector<double> delta = test_parameters(shape, 5, 12, 2);
     const LossPoint point = surface.at(theta);
@@ -160,7 +165,7 @@ TEST(IclLossSurface, OfOneBlockLayerIsQuadratic) {
       EXPECT_NEAR(surface.along(plus(theta, t, delta), delta).second, bend, 1e-12 * bend);
     }
     // Not so of two layers.
-    const LossSurface deep({.layers = 2, .form = form}, prompts.set(), Runtime::best());
+    const LossSurface deep({.layers = 2, .form = form}, prompts.set(), one_thread());
     const std::vector<double> both = test_parameters({.layers = 2, .form = form}, 5, 13);
     const double here = deep.along(both, both).second;
     EXPECT_GT(std::abs(deep.along(plus(both, 1, both), both).second - here), 0.1 * std::abs(here));
@@ -192,8 +197,8 @@ TEST(IclLossSurface, PromptsThatOverflowAreSkippedAndCounted) {
   const std::vector<double> theta = test_parameters(shape, 3, 18);
   Prompts without({3, 4}, 39, 17);  // the same but prompt 39, which is the one that goes
   prompts.at(39, prompts.layout.x(0, 0)) = 1e200;
-  const LossSurface got(shape, prompts.set(), Runtime::best());
-  const LossSurface expected(shape, without.set(), Runtime::best());
+  const LossSurface got(shape, prompts.set(), one_thread());
+  const LossSurface expected(shape, without.set(), one_thread());
   const LossPoint point = got.at(theta);
   EXPECT_EQ(point.skipped, 1);
   EXPECT_EQ(point.loss, expected.at(theta).loss);
@@ -219,9 +224,9 @@ TEST(IclLossSurface, EigenvaluesAreThoseOfTheLiveBlock) {
 
 TEST(IclLossSurface, RefusesVectorsOfAnotherLength) {
   const Prompts prompts({3, 4}, 16, 19);
-  const LossSurface surface({}, prompts.set(), Runtime::best());
+  const LossSurface surface({}, prompts.set(), one_thread());
   EXPECT_THROW(surface.at(std::vector<double>(53)), Error);
-  EXPECT_THROW(LossSurface({}, {prompts.layout, 17, prompts.numbers}, Runtime::best()), Error);
+  EXPECT_THROW(LossSurface({}, {prompts.layout, 17, prompts.numbers}, one_thread()), Error);
 }
 
 }  // namespace
