@@ -62,59 +62,82 @@ struct Columns {
   }
 };
 
+// phi(x) = W2 max(0, W1 x + b1) + b2 of every column, from c.x into c.z. Not inlined: the code of
+// its products would be a third of every kernel's.
+template <class V>
+WEFT_OUTLINE void perceptron(const KernelShape& s, const Pass<V>& pass, const Columns<V>& c) {
+  const int64_t d = s.d, N = s.n + 1, D = d + 1, hidden = s.hidden;
+  const FullOffsets o(s);
+  product<V>(
+      hidden, N, d, parameters(pass, o.W1(0, 0), d),
+      [&](int64_t k, int64_t t) -> V { return c.x[t * d + k]; },
+      [&](int64_t k, int64_t t, V sum) {
+        const V before = sum + pass.parameter(o.b1(k));
+        c.hidden[k * N + t] = where_positive(value_of(before), before);
+      });
+  product<V>(d, N, hidden, parameters(pass, o.W2(0, 0), hidden), matrix(c.hidden, N),
+             [&](int64_t k, int64_t t, V sum) { c.z[t * D + k] = sum + pass.parameter(o.b2(k)); });
+}
+
+// Its gradient from c.bar. W1's comes transposed: d columns would fill no tile.
+template <class V>
+WEFT_OUTLINE void perceptron_backward(const KernelShape& s, const Pass<V>& pass,
+                                      const Columns<V>& c) {
+  const int64_t d = s.d, N = s.n + 1, D = d + 1, hidden = s.hidden;
+  const FullOffsets o(s);
+  const auto bar = [&](int64_t k, int64_t t) -> V { return c.bar[t * D + k]; };
+  product<V>(hidden, N, d, parameters_transposed(pass, o.W2(0, 0), hidden), bar,
+             [&](int64_t k, int64_t t, V sum) {
+               c.back[k * N + t] = where_positive(value_of(c.hidden[k * N + t]), sum);
+             });
+  product<V>(d, hidden, N, bar, transposed(c.hidden, N), add_to(pass, o.W2(0, 0), hidden));
+  product<V>(d, hidden, N, transposed(c.x, d), transposed(c.back, N),
+             [&](int64_t k, int64_t j, V sum) { pass.add(o.W1(j, k), sum); });
+  const auto sum_of = [N](const auto& number) {
+    V sum{};
+    for (int64_t t = 0; t < N; ++t) sum += number(t);
+    return sum;
+  };
+  for (int64_t k = 0; k < d; ++k) {
+    pass.add(o.b2(k), sum_of([&](int64_t t) { return bar(k, t); }));
+  }
+  for (int64_t k = 0; k < hidden; ++k) {
+    pass.add(o.b1(k), sum_of([&](int64_t t) { return c.back[k * N + t]; }));
+  }
+  if (pass.data == nullptr) return;
+  const PromptLayout at{d, s.n};
+  product<V>(
+      N, d, hidden, transposed(c.back, N), parameters(pass, o.W1(0, 0), d),
+      [&](int64_t t, int64_t k, V g) { pass.leave_data(t < s.n ? at.x(t, k) : at.query(k), g); });
+}
+
 /// Fills c.z. `d` is s.d, a constant where the kernel knows it.
 template <class V>
 WEFT_INLINE void make_columns(const KernelShape& s, int64_t d, const Pass<V>& pass,
                               const Columns<V>& c) {
-  const int64_t n = s.n, D = d + 1, hidden = s.hidden;
+  const int64_t n = s.n, D = d + 1;
   const PromptLayout at{d, n};
-  const bool front = hidden > 0;
+  const bool front = s.hidden > 0;
   for (int64_t t = 0; t <= n; ++t) {
     V* x = front ? c.x + t * d : c.z + t * D;
     for (int64_t k = 0; k < d; ++k) x[k] = pass.prompt(t < n ? at.x(t, k) : at.query(k));
     c.z[t * D + d] = t < n ? pass.prompt(at.y(t)) : V{};
   }
-  if (!front) return;
-  const FullOffsets o(s);
-  product<V>(
-      hidden, n + 1, d, parameters(pass, o.W1(0, 0), d),
-      [&](int64_t k, int64_t t) -> V { return c.x[t * d + k]; },
-      [&](int64_t k, int64_t t, V sum) {
-        const V before = sum + pass.parameter(o.b1(k));
-        c.hidden[k * (n + 1) + t] = where_positive(value_of(before), before);
-      });
-  product<V>(d, n + 1, hidden, parameters(pass, o.W2(0, 0), hidden), matrix(c.hidden, n + 1),
-             [&](int64_t k, int64_t t, V sum) { c.z[t * D + k] = sum + pass.parameter(o.b2(k)); });
+  if (front) perceptron(s, pass, c);
 }
 
 /// Gradients of the perceptron and, where asked for, of the prompt, from c.bar; e is the residual.
 template <class V>
 WEFT_INLINE void columns_backward(const KernelShape& s, int64_t d, const Pass<V>& pass,
                                   const Columns<V>& c, V e) {
-  const int64_t n = s.n, D = d + 1, hidden = s.hidden, N = n + 1;
+  const int64_t n = s.n, D = d + 1;
   const PromptLayout at{d, n};
-  const FullOffsets o(s);
-  const auto leave = [&](int64_t t, int64_t k, V g) {
-    pass.leave_data(t < n ? at.x(t, k) : at.query(k), g);
-  };
-  if (hidden > 0) {
-    const auto bar = [&](int64_t k, int64_t t) -> V { return c.bar[t * D + k]; };
-    const auto one = [](int64_t, int64_t) -> V { return constant<V>(1); };
-    product<V>(hidden, N, d, parameters_transposed(pass, o.W2(0, 0), hidden), bar,
-               [&](int64_t k, int64_t t, V sum) {
-                 c.back[k * N + t] = where_positive(value_of(c.hidden[k * N + t]), sum);
-               });
-    product<V>(d, hidden, N, bar, transposed(c.hidden, N), add_to(pass, o.W2(0, 0), hidden));
-    product<V>(d, 1, N, bar, one, add_to(pass, o.b2(0), 1));
-    product<V>(hidden, d, N, matrix(c.back, N), matrix(c.x, d), add_to(pass, o.W1(0, 0), d));
-    product<V>(hidden, 1, N, matrix(c.back, N), one, add_to(pass, o.b1(0), 1));
-    if (pass.data != nullptr) {
-      product<V>(N, d, hidden, transposed(c.back, N), parameters(pass, o.W1(0, 0), d), leave);
-    }
-  }
+  if (s.hidden > 0) perceptron_backward(s, pass, c);
   if (pass.data == nullptr) return;
-  for (int64_t t = 0; t < N; ++t) {
-    for (int64_t k = 0; k < d && hidden == 0; ++k) leave(t, k, c.bar[t * D + k]);
+  for (int64_t t = 0; t <= n; ++t) {
+    for (int64_t k = 0; k < d && s.hidden == 0; ++k) {
+      pass.leave_data(t < n ? at.x(t, k) : at.query(k), c.bar[t * D + k]);
+    }
     if (t < n) pass.leave_data(at.y(t), c.bar[t * D + d]);
   }
   pass.leave_data(at.label(), e + e);

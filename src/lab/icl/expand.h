@@ -38,15 +38,30 @@ WEFT_INLINE int64_t entry_of_q(Narrow form, int64_t d, int64_t at, int64_t i, in
   return form == Narrow::gdpp ? at + 1 : at + 2;
 }
 
-/// Calls visit(entry of the full form, parameter it is, kZero or kOne).
-template <class Visit>
-WEFT_INLINE void each_full_entry(Narrow form, const KernelShape& s, Visit&& visit) {
+/// The wider form: every one is a case of the full form; sparse and gdpp are cases of block, too.
+enum class Wider : uint8_t { full, block };
+
+/// Calls visit(entry of the wider form, parameter it is, kZero or kOne).
+template <Wider kWider, class Visit>
+WEFT_INLINE void each_wide_entry(Narrow form, const KernelShape& s, Visit&& visit) {
   const FullOffsets o(s);
-  const int64_t distinct = s.tied ? 1 : s.layers;
+  const int64_t distinct = s.tied ? 1 : s.layers, size = narrow_size(form, s.d);
+  if constexpr (kWider == Wider::block) {
+    const int64_t d = s.d;
+    for (int64_t l = 0; l < distinct; ++l) {
+      for (int64_t i = 0; i < d; ++i) {
+        for (int64_t j = 0; j < d; ++j) {
+          visit((2 * l * d + i) * d + j, entry_of_p(form, d, l * size, i, j));
+          visit(((2 * l + 1) * d + i) * d + j, entry_of_q(form, d, l * size, i, j));
+        }
+      }
+    }
+    return;
+  }
   for (int64_t i = 0; i < o.front(); ++i) visit(i, i);
   for (int64_t l = 0; l < distinct; ++l) {
     for (int64_t h = 0; h < s.heads; ++h) {
-      const int64_t at = o.front() + (l * s.heads + h) * narrow_size(form, s.d);
+      const int64_t at = o.front() + (l * s.heads + h) * size;
       for (int64_t i = 0; i < o.D; ++i) {
         for (int64_t j = 0; j < o.D; ++j) {
           visit(o.P(l, h) + i * o.D + j, entry_of_p(form, s.d, at, i, j));
@@ -56,28 +71,31 @@ WEFT_INLINE void each_full_entry(Narrow form, const KernelShape& s, Visit&& visi
     }
   }
 }
-WEFT_INLINE int64_t full_size(const KernelShape& s) {
+template <Wider kWider>
+WEFT_INLINE int64_t wide_size(const KernelShape& s) {
   const FullOffsets o(s);
-  return o.P(s.tied ? 0 : s.layers - 1, s.heads - 1) + 2 * o.D * o.D;
+  const int64_t distinct = s.tied ? 1 : s.layers;
+  return kWider == Wider::block ? 2 * distinct * s.d * s.d
+                                : o.front() + distinct * s.heads * 2 * o.D * o.D;
 }
 
 /// Scratch beside that of the wide form: wide parameters and direction, wide gradient and
 /// curvature.
 WEFT_INLINE int64_t expansion_entries(int64_t wide) {
-  return (wide + kPack - 1) / kPack + wide;
+  return (wide + kPack - 1) / kPack + wide + kAlignmentEntries;
 }
 
-/// Runs the full form on a pass that has not been cut into vectors.
+/// Runs the wider form on a pass that has not been cut into vectors.
 template <class V>
-using FullRun = void (*)(const KernelShape&, const Pass<V>&, ScalarOf<V>* scratch) noexcept;
+using WideRun = void (*)(const KernelShape&, const Pass<V>&, ScalarOf<V>* scratch) noexcept;
 
-/// Runs `full` with the parameters of a narrow form. Of V with derivatives scratch holds
+/// Runs `run` with the parameters of a narrow form. Of V with derivatives scratch holds
 /// kOrder<V> + 1 times as much.
-template <class V>
-inline __attribute__((noinline)) void expanded(Narrow form, const KernelShape& s, Pass<V> pass,
-                                               ScalarOf<V>* scratch, FullRun<V> full) noexcept {
+template <Wider kWider, class V>
+WEFT_OUTLINE void expanded(Narrow form, const KernelShape& s, Pass<V> pass, ScalarOf<V>* scratch,
+                           WideRun<V> run) noexcept {
   using T = ScalarOf<V>;
-  const int64_t wide = full_size(s), rows = (wide + kPack - 1) / kPack * kPack;
+  const int64_t wide = wide_size<kWider>(s), rows = (wide + kPack - 1) / kPack * kPack;
   T *theta = scratch, *gradient = nullptr, *direction = nullptr, *curvature = nullptr;
   scratch += rows;
   if (kOrder < V >> 0) {
@@ -93,7 +111,7 @@ inline __attribute__((noinline)) void expanded(Narrow form, const KernelShape& s
   };
   gradient = zeroed(pass.gradient);
   curvature = zeroed(pass.curvature);
-  each_full_entry(form, s, [&](int64_t to, int64_t from) {
+  each_wide_entry<kWider>(form, s, [&](int64_t to, int64_t from) {
     theta[to] = from >= 0 ? pass.theta[from] : from == kOne ? T(1) : T(0);
     if (direction != nullptr) direction[to] = from >= 0 ? pass.direction[from] : T(0);
   });
@@ -102,10 +120,10 @@ inline __attribute__((noinline)) void expanded(Narrow form, const KernelShape& s
   pass.direction = direction;
   pass.gradient = gradient;
   pass.curvature = curvature;
-  full(s, pass, scratch);
+  run(s, pass, aligned(scratch));
   const auto gather = [&](const T* from, T* to) {
     if (to == nullptr) return;
-    each_full_entry(form, s, [&](int64_t entry, int64_t parameter) {
+    each_wide_entry<kWider>(form, s, [&](int64_t entry, int64_t parameter) {
       if (parameter < 0) return;
       for (int i = 0; i < kPack; ++i) to[parameter * kPack + i] += from[entry * kPack + i];
     });

@@ -41,16 +41,17 @@ WEFT_INLINE Pass<Vec64> pass_of(const DataCall& c) {
   return {.theta = c.theta, .prompts = c.prompts, .residual = c.residual, .data = c.gradient};
 }
 
-/// A kernel of form kForm. Full: `template <class V> static void run(const KernelShape&,
-/// const Pass<V>&, scratch)`, a pass that is not cut into vectors yet, and `entries(shape)`.
-template <KernelForm kForm, class Full>
+/// A kernel of form kForm. Wide: `template <class V> static void run(const KernelShape&,
+/// const Pass<V>&, scratch)`, a pass that is not cut into vectors yet, `entries(shape)`, and which
+/// form it is, `kWider`.
+template <KernelForm kForm, class Wide>
 struct FormEntries {
   template <class V>
   static void run(const KernelShape& s, const Pass<V>& pass, ScalarOf<V>* scratch) noexcept {
     if constexpr (kForm == KernelForm::full) {
-      Full::run(s, pass, scratch);
+      Wide::run(s, pass, scratch);
     } else {
-      expanded<V>(kForm, s, pass, scratch, &Full::template run<V>);
+      expanded<Wide::kWider, V>(kForm, s, pass, scratch, &Wide::template run<V>);
     }
   }
   static void run_f32(const KernelShape& s, const PackCall<float>& c) noexcept {
@@ -63,7 +64,8 @@ struct FormEntries {
     run(s, pass_of(c), c.call.scratch);
   }
   static int64_t scratch(const KernelShape& s) {
-    return Full::entries(s) + (kForm == KernelForm::full ? 0 : expansion_entries(full_size(s)));
+    return Wide::entries(s) +
+           (kForm == KernelForm::full ? 0 : expansion_entries(wide_size<Wide::kWider>(s)));
   }
   static void jet(const KernelShape& s, const JetCall& c) noexcept {
     run(s, pass_of(c), c.scratch);
@@ -71,24 +73,29 @@ struct FormEntries {
   static void data(const KernelShape& s, const DataCall& c) noexcept {
     run(s, pass_of(c), c.scratch);
   }
-  static constexpr PackKernel kernel = {run_f32, run_f64, tangent, scratch, jet, data};
 };
 
-template <class Full>
+template <KernelForm kForm, class Wide>
+constexpr PackKernel kFormKernel = {
+    FormEntries<kForm, Wide>::run_f32, FormEntries<kForm, Wide>::run_f64,
+    FormEntries<kForm, Wide>::tangent, FormEntries<kForm, Wide>::scratch,
+    FormEntries<kForm, Wide>::jet,     FormEntries<kForm, Wide>::data};
+
+template <class Wide>
 const PackKernel& kernel_of(KernelForm form) noexcept {
   switch (form) {
     case KernelForm::block:
-      return FormEntries<KernelForm::block, Full>::kernel;
+      return kFormKernel<KernelForm::block, Wide>;
     case KernelForm::sparse:
-      return FormEntries<KernelForm::sparse, Full>::kernel;
+      return kFormKernel<KernelForm::sparse, Wide>;
     case KernelForm::gdpp:
-      return FormEntries<KernelForm::gdpp, Full>::kernel;
+      return kFormKernel<KernelForm::gdpp, Wide>;
     case KernelForm::diag4:
-      return FormEntries<KernelForm::diag4, Full>::kernel;
+      return kFormKernel<KernelForm::diag4, Wide>;
     case KernelForm::full:
       break;
   }
-  return FormEntries<KernelForm::full, Full>::kernel;
+  return kFormKernel<KernelForm::full, Wide>;
 }
 
 }  // namespace weft::WEFT_ISA

@@ -165,7 +165,7 @@ WEFT_INLINE void layer_backward(const KernelShape& s, int64_t D, int64_t l, bool
 
 /// One vector of prompts. kD: d + 1 where it is known, 0 where the shape says it.
 template <int kD, class V>
-inline __attribute__((noinline)) void gram_pass(const KernelShape& s, const Pass<V>& pass) {
+WEFT_OUTLINE void gram_pass(const KernelShape& s, const Pass<V>& pass) {
   const int64_t D = kD > 0 ? kD : s.d + 1, n = s.n;
   const GramBuffers<V> b(s, Scratch<V>{pass.scratch});
   make_columns(s, D - 1, pass, b.columns);

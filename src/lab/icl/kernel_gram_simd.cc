@@ -7,6 +7,7 @@ namespace {
 
 template <int kD>
 struct Gram {
+  static constexpr Wider kWider = Wider::full;
   template <class V>
   static void run(const KernelShape& s, const Pass<V>& all, ScalarOf<V>* scratch) noexcept {
     each_vector(all, scratch, [&](const Pass<V>& pass) { gram_pass<kD>(s, pass); });

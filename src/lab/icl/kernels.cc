@@ -1,6 +1,7 @@
 #include "lab/icl/kernels.h"
 
 #include "base/error.h"
+#include "lab/icl/kernel_block.h"
 #include "lab/icl/kernel_forms.h"
 
 namespace weft::icl {
@@ -38,6 +39,7 @@ KernelScore kernel_score(Scores scores) {
 struct Tables {
   const PackKernel& (*gram)(KernelForm, int64_t d) noexcept = nullptr;
   const PackKernel& (*literal)(KernelForm, KernelScore, int64_t d) noexcept = nullptr;
+  const PackKernel& (*narrow_block)(KernelForm) noexcept = nullptr;
 };
 
 Tables tables_of(Isa isa) {
@@ -47,8 +49,10 @@ Tables tables_of(Isa isa) {
                             .got = std::string(name_of(isa)),
                             .hint = why});
   }
-#define WEFT_ENTRY(set) \
-  if (isa >= Isa::set) return {set::icl_gram_kernel, set::icl_literal_kernel};
+#define WEFT_ENTRY(set)                                                                   \
+  if (isa >= Isa::set) {                                                                  \
+    return {set::icl_gram_kernel, set::icl_literal_kernel, set::icl_narrow_block_kernel}; \
+  }
   WEFT_FOR_EACH_ISA(WEFT_ENTRY)
 #undef WEFT_ENTRY
   return {};
@@ -81,6 +85,12 @@ const PackKernel& wide_kernel_for(const ModelShape& shape, int64_t d, Isa isa) {
 }
 
 const PackKernel& kernel_for(const ModelShape& shape, int64_t d, Isa isa) {
+  const bool plain = shape.scores == Scores::linear && shape.path == Path::gram;
+  if (!plain || shape.heads != 1 || shape.hidden > 0) return wide_kernel_for(shape, d, isa);
+  if (shape.form == Form::block) return block_kernel(d, isa);
+  if (shape.form == Form::sparse || shape.form == Form::gdpp) {
+    return tables_of(isa).narrow_block(kernel_form(shape.form));
+  }
   return wide_kernel_for(shape, d, isa);
 }
 

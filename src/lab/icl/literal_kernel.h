@@ -49,17 +49,25 @@ struct LiteralBuffers {
   WEFT_INLINE V* z(int64_t l) const { return l == 0 ? columns.z : Z + (l - 1) * ND; }
 };
 
+// f(a) for the D components of a column; unrolled where D is known, so that they stay in registers.
+template <int kD, class F>
+WEFT_INLINE void each_component(int64_t D, F&& f) {
+  if constexpr (kD > 0) {
+#pragma GCC unroll 8
+    for (int a = 0; a < kD; ++a) f(a);
+  } else {
+    for (int64_t a = 0; a < D; ++a) f(a);
+  }
+}
+
 // [D] in registers where D is known, else where it lies.
 template <int kD, class V>
 struct Held {
   V held[kD];
   WEFT_INLINE explicit Held(const V* p) {
-#pragma GCC unroll 8
-    for (int a = 0; a < kD; ++a) held[a] = p[a];
+    each_component<kD>(kD, [&](int64_t a) { held[a] = p[a]; });
   }
-  WEFT_INLINE const V& operator[](int64_t a) const {
-    return held[a];
-  }
+  WEFT_INLINE const V& operator[](int64_t a) const { return held[a]; }
 };
 template <class V>
 struct Held<0, V> {
@@ -68,16 +76,19 @@ struct Held<0, V> {
   WEFT_INLINE const V& operator[](int64_t a) const { return p[a]; }
 };
 
+// z . x
+template <int kD, class V>
+WEFT_INLINE V inner(int64_t D, const V* z, const Held<kD, V>& x) {
+  V sum{};
+  each_component<kD>(D, [&](int64_t a) { sum += z[a] * x[a]; });
+  return sum;
+}
+
 // Scores of column q into w [keys].
 template <int kD, class V>
 WEFT_INLINE void scores_of(int64_t keys, int64_t D, const V* Z, const V* q_at, V* w) {
   const Held<kD, V> q(q_at);
-  for (int64_t i = 0; i < keys; ++i) {
-    V sum = Z[i * D] * q[0];
-#pragma GCC unroll 8
-    for (int64_t a = 1; a < D; ++a) sum += Z[i * D + a] * q[a];
-    w[i] = sum;
-  }
+  for (int64_t i = 0; i < keys; ++i) w[i] = inner<kD>(D, Z + i * D, q);
 }
 
 template <class V>
@@ -117,35 +128,21 @@ WEFT_INLINE void attend_backward(const ColumnShape& s, const V* Z, const V* q_at
   constexpr int kSums = kD > 0 ? kD : 1;
   V held[kSums];
   V* sum = kD > 0 ? held : r;
-#pragma GCC unroll 8
-  for (int64_t a = 0; a < D; ++a) sum[a] = V{};
+  each_component<kD>(D, [&](int64_t a) { sum[a] = V{}; });
   V mean{};  // of the gradients of the weights, for softmax
-  if (s.score == Score::softmax) {
-    for (int64_t a = 0; a < D; ++a) mean += o[a] * m[a];
-    mean = scale(mean, 1 / s.c);
-  }
+  if (s.score == Score::softmax) mean = scale(inner<kD>(D, o, m), 1 / s.c);
   const auto key = [&](int64_t i, V wbar, V weight) {
     const V* z = Z + i * D;
     V sbar = wbar;
     if (s.score == Score::relu) sbar = where_positive(value_of(w[i]), wbar);
     if (s.score == Score::softmax) sbar = w[i] * (wbar - mean);
-#pragma GCC unroll 8
-    for (int64_t a = 0; a < D; ++a) sum[a] += sbar * z[a];
+    each_component<kD>(D, [&](int64_t a) { sum[a] += sbar * z[a]; });
     if (!below) return;
-#pragma GCC unroll 8
-    for (int64_t a = 0; a < D; ++a) zbar[i * D + a] += weight * m[a] + sbar * q[a];
+    each_component<kD>(D, [&](int64_t a) { zbar[i * D + a] += weight * m[a] + sbar * q[a]; });
   };
-  for (int64_t i = 0; i < n; ++i) {
-    V wbar = Z[i * D] * m[0];
-#pragma GCC unroll 8
-    for (int64_t a = 1; a < D; ++a) wbar += Z[i * D + a] * m[a];
-    key(i, wbar, w[i]);
-  }
+  for (int64_t i = 0; i < n; ++i) key(i, inner<kD>(D, Z + i * D, m), w[i]);
   if (s.score == Score::softmax) key(n, V{}, V{});  // weighed by the softmax, then dropped
-  if constexpr (kD > 0) {
-#pragma GCC unroll 8
-    for (int64_t a = 0; a < D; ++a) r[a] = held[a];
-  }
+  if constexpr (kD > 0) each_component<kD>(D, [&](int64_t a) { r[a] = held[a]; });
 }
 
 template <int kD, class V>
@@ -243,8 +240,7 @@ WEFT_INLINE void literal_layer_backward(const KernelShape& s, const ColumnShape&
 
 /// One vector of prompts. kD: d + 1 where it is known, 0 where the shape says it.
 template <int kD, class V>
-inline __attribute__((noinline)) void literal_pass(const KernelShape& s, Score score,
-                                                   const Pass<V>& pass) {
+WEFT_OUTLINE void literal_pass(const KernelShape& s, Score score, const Pass<V>& pass) {
   const int64_t D = kD > 0 ? kD : s.d + 1;
   const bool divide = score != Score::softmax || s.divide_softmax;
   const ColumnShape c{score, s.n, D, divide ? 1. / static_cast<double>(s.n) : 1.};

@@ -5,6 +5,14 @@
 #include "lab/icl/lanes.h"
 #include "lab/icl/pack.h"
 
+/// A function that stays one: kernels are large, and a copy for each form or score that calls them
+/// would double the code.
+#if defined(__has_attribute) && __has_attribute(noclone)
+#define WEFT_OUTLINE inline __attribute__((noinline, noclone))
+#else
+#define WEFT_OUTLINE inline __attribute__((noinline))
+#endif
+
 namespace weft::WEFT_ISA {
 
 using icl::KernelShape;
@@ -84,11 +92,15 @@ struct Pass {
 /// Entries that scratch loses to being aligned.
 inline constexpr int64_t kAlignmentEntries = 1;
 
+template <class T>
+WEFT_INLINE T* aligned(T* p) {
+  return reinterpret_cast<T*>((reinterpret_cast<uintptr_t>(p) + 63) / 64 * 64);
+}
+
 /// Calls body(pass) for every vector of the pack.
 template <class V, class Body>
 WEFT_INLINE void each_vector(Pass<V> all, ScalarOf<V>* scratch, Body&& body) {
-  const auto at = reinterpret_cast<uintptr_t>(scratch);
-  all.scratch = reinterpret_cast<V*>((at + 63) / 64 * 64);
+  all.scratch = reinterpret_cast<V*>(aligned(scratch));
   for (int lane = 0; lane < kPack; lane += kWidth<V>) {
     Pass<V> pass = all;
     const auto move = [lane](auto*& p) {

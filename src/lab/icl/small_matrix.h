@@ -29,6 +29,7 @@ WEFT_INLINE void product_tile(int64_t i0, int64_t j0, int64_t K, const A& a, con
 #pragma GCC unroll 8
     for (int j = 0; j < kCols; ++j) sum[i][j] = V{};
   }
+#pragma GCC unroll 1  // 6 steps of 18 sums, a dozen products: the kernel would grow to 40 KB
   for (int64_t k = 0; k < K; ++k) {
     V row[kCols];
 #pragma GCC unroll 8
@@ -51,6 +52,7 @@ template <int kRows, class V, class A, class B, class Write>
 WEFT_INLINE void product_rows(int64_t i, int64_t N, int64_t K, const A& a, const B& b,
                               const Write& write) {
   const int64_t whole = N / kTileCols<V> * kTileCols<V>;
+#pragma GCC unroll 1
   for (int64_t j = 0; j < whole; j += kTileCols<V>) {
     product_tile<kRows, kTileCols<V>, V>(i, j, K, a, b, write);
   }
@@ -62,6 +64,7 @@ template <class V, class A, class B, class Write>
 WEFT_INLINE void product(int64_t M, int64_t N, int64_t K, const A& a, const B& b,
                          const Write& write) {
   const int64_t whole = M / kTileRows<V> * kTileRows<V>;
+#pragma GCC unroll 1
   for (int64_t i = 0; i < whole; i += kTileRows<V>) {
     product_rows<kTileRows<V>, V>(i, N, K, a, b, write);
   }
@@ -73,11 +76,14 @@ template <class V, class A, class B>
 WEFT_INLINE void symmetric_product(int64_t N, int64_t K, const A& a, const B& b, double factor,
                                    V* c) {
   const auto write = [&](int64_t i, int64_t j, V sum) {
+    if (i > j) return;  // of a tile on the diagonal: rounded otherwise than its twin
     c[i * N + j] = c[j * N + i] = factor == 1 ? sum : scale(sum, factor);
   };
   constexpr int64_t kS = kSquare<V>;
   const int64_t whole = N / kS * kS;
+#pragma GCC unroll 1
   for (int64_t i = 0; i < whole; i += kS) {
+#pragma GCC unroll 1
     for (int64_t j = i; j < whole; j += kS) product_tile<kS, kS, V>(i, j, K, a, b, write);
   }
   for (int64_t j = whole; j < N; ++j) {
