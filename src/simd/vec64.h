@@ -29,6 +29,29 @@ WEFT_INLINE Vec64 max(Vec64 a, Vec64 b) {
   return a > b ? a : b;
 }
 
+WEFT_INLINE Vec64 sqrt(Vec64 a) {
+#if defined(WEFT_ISA_avx512)
+  return _mm512_maskz_sqrt_pd(0xff, a);
+#elif defined(WEFT_ISA_avx2)
+  return _mm256_sqrt_pd(a);
+#elif defined(__aarch64__)
+  return vsqrtq_f64(a);
+#elif defined(__SSE2__)
+  return _mm_sqrt_pd(a);
+#else
+  Vec64 r{};
+  for (int i = 0; i < kLanes64; ++i) r[i] = __builtin_sqrt(a[i]);
+  return r;
+#endif
+}
+/// Half as many floats as a Vec has, exactly.
+WEFT_INLINE Vec64 load_widened(const float* p) {
+  typedef float HalfFloats __attribute__((vector_size(2 * kLanes)));
+  HalfFloats half;
+  std::memcpy(&half, p, sizeof half);
+  return __builtin_convertvector(half, Vec64);
+}
+
 /// e^x of x <= 0 within 2 units in the last place, unfused; 0 below -708, NaN stays.
 WEFT_INLINE Vec64 exp_unfused(Vec64 x) {
   const Vec64 magic = splat(6755399441055744.);  // 1.5 * 2^52: the sum's last bits are n

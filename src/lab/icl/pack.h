@@ -37,7 +37,7 @@ struct PackCall {
   T* residual = nullptr;       ///< [kPack] receives y_q - prediction, the error e of each prompt
   /// [parameters, kPack] is added d(e^2)/dtheta of each lane; null: forward only.
   T* gradient = nullptr;
-  T* scratch = nullptr;  ///< [scratch entries, kPack]
+  T* scratch = nullptr;  ///< [scratch entries, kPack], 64-byte aligned
 };
 
 /// The same with the derivative of the gradient along a direction (float64 only).
@@ -47,12 +47,36 @@ struct TangentCall {
   double* curvature = nullptr;  ///< [parameters, kPack] is added d(gradient)/dtheta . direction
 };
 
+/// Residuals along theta + t * direction, to second order in t (float64).
+struct JetCall {
+  const double* theta = nullptr;      ///< [parameters]
+  const double* direction = nullptr;  ///< [parameters]
+  const double* prompts = nullptr;    ///< [entries, kPack]
+  double* residual = nullptr;         ///< [kPack] and its derivatives along the direction
+  double* first = nullptr;            ///< [kPack]
+  double* second = nullptr;           ///< [kPack]
+  double* scratch = nullptr;          ///< three times [scratch entries, kPack]
+};
+
+/// The derivative of e^2 by the numbers of the prompts themselves (float64).
+struct DataCall {
+  const double* theta = nullptr;    ///< [parameters]
+  const double* prompts = nullptr;  ///< [entries, kPack]
+  double* residual = nullptr;       ///< [kPack]
+  double* gradient = nullptr;       ///< [entries, kPack] receives it, the label's too
+  double* scratch = nullptr;        ///< [scratch entries, kPack]
+};
+
 /// One form of the model for one instruction set.
 struct PackKernel {
   void (*run_f32)(const KernelShape&, const PackCall<float>&) noexcept = nullptr;
   void (*run_f64)(const KernelShape&, const PackCall<double>&) noexcept = nullptr;
   void (*tangent)(const KernelShape&, const TangentCall&) noexcept = nullptr;
-  int64_t (*scratch)(const KernelShape&) = nullptr;  ///< entries; run with tangents: twice as many
+  /// Entries, from an address that 64 divides; run with tangents: twice as many, with jets three
+  /// times.
+  int64_t (*scratch)(const KernelShape&) = nullptr;
+  void (*jet)(const KernelShape&, const JetCall&) noexcept = nullptr;
+  void (*data)(const KernelShape&, const DataCall&) noexcept = nullptr;
 };
 
 }  // namespace weft::icl
