@@ -76,6 +76,7 @@ template <class V, class A, class B>
 WEFT_INLINE void symmetric_product(int64_t N, int64_t K, const A& a, const B& b, double factor,
                                    V* c) {
   const auto write = [&](int64_t i, int64_t j, V sum) {
+    if (i > j) return;  // of a tile on the diagonal: rounded otherwise than its twin
     c[i * N + j] = c[j * N + i] = factor == 1 ? sum : scale(sum, factor);
   };
   constexpr int64_t kS = kSquare<V>;
