@@ -15,12 +15,24 @@ namespace {
 using nlohmann::json;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
+/// With spaces at which no line breaks.
+std::string unbroken(std::string text) {
+  for (size_t at; (at = text.find(' ')) != std::string::npos;) text.replace(at, 1, "\u00a0");
+  return text;
+}
+
+bool has_reference(std::string_view id) {
+  return std::any_of(references().begin(), references().end(),
+                     [&](const Reference& r) { return r.id == id; });
+}
+
 /// What others found: "1.76 (0.40) [P]; 2.57 (0.91) [P]".
 std::string others(std::string_view id, bool rerun) {
   std::string text;
   for (const Reference& r : references()) {
     if (r.id != id || (r.evidence == Evidence::rerun) != rerun) continue;
-    text += fmt::format("{}{} [{}]", text.empty() ? "" : "; ", r.shown, label_of(r.evidence));
+    text += fmt::format("{}{} [{}]", text.empty() ? "" : "; ", unbroken(std::string(r.shown)),
+                        label_of(r.evidence));
   }
   return text.empty() ? "-" : text;
 }
@@ -77,7 +89,7 @@ void Findings::compare(std::string_view caption, std::initializer_list<std::stri
   for (const Quantity& q : quantities_) {
     const bool wanted = std::any_of(prefixes.begin(), prefixes.end(),
                                     [&](std::string_view p) { return q.id.starts_with(p); });
-    if (!wanted) continue;
+    if (!wanted || !has_reference(q.id)) continue;
     const stats::Interval i = stats::interval95(q.values);
     table.rows.push_back(
         {q.what, mean_text(q.values),
@@ -85,6 +97,31 @@ void Findings::compare(std::string_view caption, std::initializer_list<std::stri
          others(q.id, false), others(q.id, true)});
   }
   if (!table.rows.empty()) page.table(table);
+}
+
+void Findings::by_step(std::string_view caption, std::span<const StepRow> rows) {
+  std::vector<std::string> steps;
+  for (const StepRow& row : rows) {
+    for (const Quantity& q : quantities_) {
+      if (!q.id.starts_with(row.prefix)) continue;
+      const std::string step = q.id.substr(row.prefix.size());
+      if (std::find(steps.begin(), steps.end(), step) == steps.end()) steps.push_back(step);
+    }
+  }
+  std::sort(steps.begin(), steps.end(), [](const std::string& a, const std::string& b) {
+    return std::stoll(a) < std::stoll(b);
+  });
+  report::TableCells table{std::string(caption), {"before step"}, {}};
+  table.header.insert(table.header.end(), steps.begin(), steps.end());
+  for (const StepRow& row : rows) {
+    std::vector<std::string> cells = {row.name};
+    for (const std::string& step : steps) {
+      const Quantity* const q = find(row.prefix + step);
+      cells.push_back(q ? unbroken(mean_text(q->values)) : "-");
+    }
+    table.rows.push_back(std::move(cells));
+  }
+  if (!steps.empty()) page.table(table);
 }
 
 std::string_view word_of(Answer answer) {
@@ -138,20 +175,28 @@ std::string mean_text(std::span<const double> values) {
   return fmt::format("{} ({})", short_number(i.mean), short_number(i.deviation));
 }
 
-RunCurve loss_curve() {
-  return [](const MeasuredRun& run) {
+namespace {
+
+RunCurve curve_of(double CurvePoint::*value) {
+  return [value](const MeasuredRun& run) {
     std::vector<report::PlotPoint> points;
-    for (const CurvePoint& p : run.curve) points.push_back({static_cast<double>(p.step), p.loss});
+    for (const CurvePoint& p : run.curve) points.push_back({static_cast<double>(p.step), p.*value});
     return points;
   };
 }
 
+}  // namespace
+
+RunCurve loss_curve() {
+  return curve_of(&CurvePoint::loss);
+}
+
 RunCurve median_curve() {
-  return [](const MeasuredRun& run) {
-    std::vector<report::PlotPoint> points;
-    for (const CurvePoint& p : run.curve) points.push_back({static_cast<double>(p.step), p.median});
-    return points;
-  };
+  return curve_of(&CurvePoint::median);
+}
+
+RunCurve clipped_curve() {
+  return curve_of(&CurvePoint::clipped_mean);
 }
 
 RunCurve condition_curve(double Condition::*ratio) {
@@ -199,6 +244,16 @@ void add_curve(report::Plot& plot, std::string name, std::span<const MeasuredRun
 std::vector<double> losses_at(std::span<const MeasuredRun* const> runs, int64_t step) {
   std::vector<double> out;
   for (const MeasuredRun* run : runs) out.push_back(run->loss_at(step));
+  return out;
+}
+
+std::vector<double> clipped_at(std::span<const MeasuredRun* const> runs, int64_t step) {
+  std::vector<double> out;
+  for (const MeasuredRun* run : runs) {
+    const auto at = std::find_if(run->curve.begin(), run->curve.end(),
+                                 [&](const CurvePoint& p) { return p.step == step; });
+    out.push_back(at == run->curve.end() ? kNan : at->clipped_mean);
+  }
   return out;
 }
 

@@ -33,6 +33,11 @@ struct NamedFigure {
   std::string file, svg;
 };
 
+/// Quantities whose ids are `prefix` and a step.
+struct StepRow {
+  std::string name, prefix;
+};
+
 /// All runs of a reproduction.
 class Runs {
  public:
@@ -56,8 +61,12 @@ class Findings {
   /// Also onto the page.
   void figure(std::string file, std::string svg, std::string_view caption);
   void verdict(std::string claim, Answer answer, std::string reason);
-  /// A table of the quantities whose id begins with one of `prefixes`: ours beside the others'.
+  /// A table of the quantities that others measured too, and whose id begins with one of
+  /// `prefixes`: ours beside theirs.
   void compare(std::string_view caption, std::initializer_list<std::string_view> prefixes);
+
+  /// A table of means (deviations) over seeds, a column for each step that ends an id.
+  void by_step(std::string_view caption, std::span<const StepRow> rows);
 
   std::span<const Quantity> quantities() const { return quantities_; }
   std::span<const NamedFigure> figures() const { return figures_; }
@@ -83,6 +92,7 @@ std::string short_number(double value);
 using RunCurve = std::function<std::vector<report::PlotPoint>(const MeasuredRun&)>;
 RunCurve loss_curve();
 RunCurve median_curve();
+RunCurve clipped_curve();
 RunCurve condition_curve(double Condition::*ratio);
 
 /// Adds the mean of `curve` over seeds to a plot, with a band of +- `share` deviations.
@@ -91,6 +101,7 @@ void add_curve(report::Plot& plot, std::string name, std::span<const MeasuredRun
 
 /// The values of one step over seeds.
 std::vector<double> losses_at(std::span<const MeasuredRun* const> runs, int64_t step);
+std::vector<double> clipped_at(std::span<const MeasuredRun* const> runs, int64_t step);
 /// Seed by seed; NaN where one of them lacks it. Both lists are of the same seeds.
 std::vector<double> ratios(std::span<const double> above, std::span<const double> below);
 std::vector<double> conditions_at(std::span<const MeasuredRun* const> runs, int64_t step,

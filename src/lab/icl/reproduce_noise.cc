@@ -130,7 +130,14 @@ void write_path(const Runs& runs, Findings& f) {
       }
     }
   }
-  if (!table.rows.empty()) f.page.table(table);
+  if (table.rows.empty()) return;
+  f.page.table(table);
+  f.page.text(
+      "Along the path the noise is much heavier than at initialisation, for both optimisers and "
+      "all laws: a model that fits most prompts leaves its gradient to the few that it does not. "
+      "In "
+      "setting 3 the gradient of a batch becomes that of one prompt, and only clipping keeps the "
+      "runs alive.");
 }
 
 }  // namespace

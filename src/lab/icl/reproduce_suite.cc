@@ -48,10 +48,14 @@ std::vector<std::pair<std::string, Setting>> untuned(const SuiteSizes& sizes) {
     out.emplace_back(fmt::format("L{}", layers), s);
   }
   Setting s = named("default");
+  s.model.form = Form::full;
+  s.training.steps = sizes.softmax_steps;
+  out.emplace_back("full", s);
   s.model.scores = Scores::softmax;
   s.model.path = Path::literal;
-  s.training.steps = sizes.softmax_steps;
   out.emplace_back("softmax", s);
+  s.model.divide_softmax = false;
+  out.emplace_back("softmax-undivided", s);
   return out;
 }
 
@@ -91,9 +95,10 @@ void add_tuned(std::vector<Job>& jobs, const SuiteSizes& sizes,
       Setting s = sized(setting, optimizer, sizes, setting.training.steps);
       if (const auto rate = rates.find(group); rate != rates.end()) s.training.lr = rate->second;
       MeasurePlan plan;
-      if (name != "softmax") plan.condition_at = sizes.depth_condition_at;
+      const bool depth = setting.model.form == Form::block;
+      if (depth) plan.condition_at = sizes.depth_condition_at;
       MeasurePlan one = plan;
-      if (name != "softmax" && optimizer == Optimizer::adam) {
+      if (depth && optimizer == Optimizer::adam) {
         one.noise_at = {0};
         one.noise_draws = sizes.noise_draws;
         one.noise_reference = sizes.noise_reference;
@@ -174,17 +179,18 @@ SuiteSizes sizes_of(Scale scale) {
                    .condition_at = {},
                    .depth_condition_at = {0, 250, 750, 1250, 2000},
                    .noise_at = {0, 250, 1000, 5000},
-                   .rates = {0.002, 0.005, 0.01, 0.02, 0.05, 0.1}};
+                   .rates = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2}};
   for (int64_t step = 0; step <= 10000; step += 250) sizes.condition_at.push_back(step);
   if (scale == Scale::paper) {
-    sizes.rates = {0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2};
+    sizes.rates = {0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5};
     sizes.deep_seeds = 1;
     return sizes;
   }
   // Every 250 steps where the published curves are, fewer where they are flat.
   std::erase_if(sizes.condition_at,
                 [](int64_t step) { return step > 2000 && step % 1000 != 0 && step != 2500; });
-  sizes.softmax_steps = 5000;
+  sizes.softmax_steps = 3000;
+  sizes.tuning_steps = 1500;
   return sizes;
 }
 

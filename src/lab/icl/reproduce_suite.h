@@ -46,14 +46,14 @@ struct SuiteSizes {
 SuiteSizes sizes_of(Scale scale);
 
 /// Short runs, one seed, over the rates: for the models whose best rates are not published (depth,
-/// softmax). Group: "L4/adam".
+/// scores). Group: "L4/adam".
 std::vector<Job> tuning_jobs(Scale scale);
 /// The clipped loss over the last quarter of the evaluations; infinite where a run broke down.
 double tuning_score(const MeasuredRun& run);
 /// Group to rate: the least score of these runs.
 std::map<std::string, double> best_rates(std::span<const MeasuredRun> runs);
 /// The runs themselves. Groups: SETTING/OPTIMISER with default, few, heavy, sphere, L2 .. L8,
-/// softmax, nonlinear, deep, preconditioned.
+/// full, softmax, softmax-undivided, nonlinear, deep, preconditioned.
 std::vector<Job> suite_jobs(Scale scale, const std::map<std::string, double>& rates);
 
 }  // namespace weft::icl

@@ -116,8 +116,8 @@ void draw_axes(Svg& svg, const Plot& plot, const Axes& axes) {
     svg.text(x.at(mark), y.from + 18, axis_number(mark), "text-anchor=\"middle\"");
   }
   svg.text((kLeft + kWidth - kRight) / 2, kHeight - 12, plot.x_label, "text-anchor=\"middle\"");
-  svg.text(kLeft - 54, kTop - 24, plot.title, "class=\"title\"");
-  svg.text(kLeft - 54, kTop - 7, plot.y_label, "");
+  svg.text(kLeft - 54, kTop - 34, plot.title, "class=\"title\"");
+  svg.text(kLeft - 54, kTop - 17, plot.y_label, "");
 }
 
 std::vector<double> axis_ticks(double low, double high, bool logarithmic) {

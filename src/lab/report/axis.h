@@ -6,7 +6,7 @@
 
 namespace weft::report {
 
-inline constexpr double kWidth = 680, kHeight = 380, kLeft = 70, kRight = 150, kTop = 44,
+inline constexpr double kWidth = 680, kHeight = 390, kLeft = 70, kRight = 150, kTop = 54,
                         kBottom = 52;
 
 /// From values to pixels.

@@ -20,8 +20,8 @@ code{font:.92em ui-monospace,monospace}
 figure{margin:1.2rem 0;overflow-x:auto}figure svg{max-width:100%;height:auto}@media(max-width:34rem){figure svg{min-width:34rem;max-width:none}}figcaption{font-size:.9rem}
 .scroll{overflow-x:auto;margin:1.2rem 0}table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{caption-side:top;text-align:left;padding-bottom:.4rem}
-th,td{padding:.28rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
-th:first-child,td:first-child{text-align:left;white-space:normal;min-width:9rem}
+th,td{padding:.28rem .6rem;border-bottom:1px solid var(--line);text-align:right}
+th:first-child,td:first-child{text-align:left;min-width:11rem}
 )";
 
 /// Escaped, and what stands between backticks as code.

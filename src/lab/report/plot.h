@@ -14,7 +14,7 @@ struct PlotPoint {
 struct PlotLine {
   std::string name = {};               ///< stands at its end; empty: nowhere
   std::vector<PlotPoint> points = {};  ///< by increasing x
-  bool marked = true;             ///< a circle at every point
+  bool marked = true;                  ///< a circle at every point
   bool dashed = false;
   int colour = -1;  ///< of the palette; negative: the line's place among the lines
 };

@@ -109,7 +109,7 @@ TEST(Plot, DotsBandsAndBarsAreDrawnWithinTheAxes) {
     EXPECT_GE(std::stod((*m)[1]), 0) << m->str();
     EXPECT_LE(std::stod((*m)[1]), 680) << m->str();
     EXPECT_GE(std::stod((*m)[2]), 0) << m->str();
-    EXPECT_LE(std::stod((*m)[2]), 380) << m->str();
+    EXPECT_LE(std::stod((*m)[2]), 390) << m->str();
   }
 }
 
