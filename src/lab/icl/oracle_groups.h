@@ -3,6 +3,7 @@
 
 #include "lab/icl/estimate.h"
 #include "lab/icl/oracles.h"
+#include "lab/icl/population.h"
 #include "lab/icl/reference.h"
 
 namespace weft::icl {
@@ -31,9 +32,22 @@ struct Pair {
 };
 Oracle furthest(std::string name, std::span<const Pair> pairs, double limit, std::string by);
 
-/// The exact loss of a model over prompts of a law, sampled through the formulas of the papers.
-Estimate sampled_loss(const reference::Model& model, const PromptLaw& law, uint64_t samples,
-                      uint64_t seed = 1);
+/// A law with a model of this form and depth.
+Setting setting_of(const PromptLaw& law, Form form, int64_t layers);
+
+/// What the engine, its sampler and its fastest kernel on this machine in float64, makes of `count`
+/// prompts.
+struct EngineRun {
+  std::vector<reference::Prompt> prompts;  // [count]
+  std::vector<double> predictions;         // [count]
+};
+EngineRun engine_run(const Setting& setting, std::span<const double> theta, int64_t count);
+/// Mean of its squared errors.
+Estimate sampled_loss(const Setting& setting, std::span<const double> theta, int64_t count);
+
+/// Parameters of the block form with B = 0, and of gdpp (b is 0 where none is given).
+std::vector<double> block_parameters(std::span<const Matrix> q);
+std::vector<double> gdpp_parameters(std::span<const double> a, std::span<const double> b);
 
 /// The laws of the published tables.
 struct TableLaw {

@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "lab/icl/draw.h"
 #include "lab/icl/oracle_groups.h"
 
 namespace weft::icl {
@@ -49,15 +48,6 @@ Oracle furthest(std::string name, std::span<const Pair> pairs, double limit, std
     if (std::isnan(apart)) break;  // nothing is worse
   }
   return worst;
-}
-
-Estimate sampled_loss(const reference::Model& model, const PromptLaw& law, uint64_t samples,
-                      uint64_t seed) {
-  const reference::Draw draw(law, seed);
-  return estimate(samples, [&](uint64_t i) {
-    const double error = reference::gram_residual(model, draw(i).prompt);
-    return error * error;
-  });
 }
 
 std::vector<TableLaw> table_laws() {

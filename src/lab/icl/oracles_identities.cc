@@ -15,7 +15,7 @@ using reference::Draw;
 using reference::Model;
 using reference::Prompt;
 
-constexpr uint64_t kPrompts = 20;
+constexpr int64_t kPrompts = 20;
 
 PromptLaw noisy_law() {
   PromptLaw law;
@@ -26,7 +26,7 @@ PromptLaw noisy_law() {
 std::vector<Prompt> prompts() {
   const Draw draw(noisy_law(), 2);
   std::vector<Prompt> all;
-  for (uint64_t i = 0; i < kPrompts; ++i) all.push_back(draw(i).prompt);
+  for (int64_t i = 0; i < kPrompts; ++i) all.push_back(draw(static_cast<uint64_t>(i)).prompt);
   return all;
 }
 
@@ -39,9 +39,12 @@ Matrix random_matrix(const char* name, double scale, Eigen::Index d = 5) {
   return m;
 }
 
+std::vector<double> random_parameters(Form form, int64_t layers, double scale) {
+  return initial_parameters({.layers = layers, .form = form, .init = scale}, 5, 2);
+}
 Model random_model(Form form, int64_t layers, double scale) {
-  const ModelShape shape{.layers = layers, .form = form, .init = scale};
-  return reference::model_of(shape, 5, initial_parameters(shape, 5, 2));
+  return reference::model_of({.layers = layers, .form = form}, 5,
+                             random_parameters(form, layers, scale));
 }
 
 /// A model and prompts in other coordinates: x -> T x, B -> T B T^-1, Q -> T^-T Q T^-1.
@@ -72,8 +75,19 @@ std::vector<Oracle> oracles_of_descent_layers() {
     literal.push_back({reference::prediction(model, p), descended});
     gram.push_back({p.label - reference::gram_residual(model, p), descended});
   }
-  const char* const by = "the network; descent on the weights with A^T";
-  return {furthest("4 layers, asymmetric A", literal, 1e-14, by),
+  const char* const by = "the formulas; descent on the weights with A^T";
+  std::vector<Matrix> q = a;
+  for (Matrix& m : q) m = -m;
+  const EngineRun run =
+      engine_run(setting_of(noisy_law(), Form::block, 4), block_parameters(q), kPrompts);
+  std::vector<Pair> engine;
+  for (size_t i = 0; i < run.prompts.size(); ++i) {
+    const Prompt& p = run.prompts[i];
+    engine.push_back({run.predictions[i], descent_weights(p, a).dot(p.query)});
+  }
+  return {furthest("4 layers, asymmetric A, by the engine", engine, 1e-13,
+                   "the engine; descent on the weights with A^T"),
+          furthest("4 layers, asymmetric A", literal, 1e-14, by),
           furthest("4 layers, asymmetric A, by Gram matrices", gram, 1e-14, by)};
 }
 
@@ -85,8 +99,17 @@ std::vector<Oracle> oracles_of_implied_weights() {
     for (const Prompt& p : prompts()) {
       pairs.push_back({implied_weights(model, p).dot(p.query), reference::prediction(model, p)});
     }
-    all.push_back(furthest(form == Form::block ? "block, 3 layers" : "full, 3 layers", pairs, 1e-13,
-                           "weights from Gram matrices; n^2 scores"));
+    const std::string name = form == Form::block ? "block, 3 layers" : "full, 3 layers";
+    all.push_back(furthest(name, pairs, 1e-13, "weights from Gram matrices; n^2 scores"));
+    const EngineRun run =
+        engine_run(setting_of(noisy_law(), form, 3), random_parameters(form, 3, 0.2), kPrompts);
+    std::vector<Pair> engine;
+    for (size_t i = 0; i < run.prompts.size(); ++i) {
+      const Prompt& p = run.prompts[i];
+      engine.push_back({run.predictions[i], implied_weights(model, p).dot(p.query)});
+    }
+    all.push_back(furthest(name + ", by the engine", engine, 1e-13,
+                           "the engine; weights from Gram matrices"));
   }
   return all;
 }
@@ -132,7 +155,7 @@ std::vector<Oracle> oracles_of_construction() {
     labels.push_back({z(5, p.x.cols()), -delta.dot(p.query)});
   }
   all.push_back(
-      furthest("labels after one layer", labels, 1e-14, "the network; a step on weights"));
+      furthest("labels after one layer", labels, 1e-14, "the formulas; a step on weights"));
   const char* const by = "conjugate gradients; recorded in the lab's tables";
   PromptLaw law;
   law.d = law.n = 10;
@@ -145,9 +168,11 @@ std::vector<Oracle> oracles_of_construction() {
   const PopulationMinimum one = minimise(population_of(law), Family::scalar);
   all.push_back(printed("best rate, x in (-1, 1)", -one.q(0, 0), 1.51515, 5, by));
   all.push_back(printed("half the loss, x in (-1, 1)", one.loss / 2, .824916, 6, by));
-  const Model descent = step_construction(1.51515, Eigen::VectorXd::Zero(10));
-  all.push_back(sampled("loss, x in (-1, 1), sampled", sampled_loss(descent, law, 8000), one.loss,
-                        "the construction on drawn prompts; minimum"));
+  const std::vector<double> rate = {1.51515};
+  all.push_back(
+      sampled("loss, x in (-1, 1), sampled",
+              sampled_loss(setting_of(law, Form::gdpp, 1), gdpp_parameters(rate, {}), 100000),
+              one.loss, "the engine on drawn prompts; minimum"));
   return all;
 }
 

@@ -39,15 +39,11 @@ double floor_by_inverse(int64_t d, int64_t n, int steps) {
   return static_cast<double>(1 / moments.ldlt().solve(first)(0, 0));
 }
 
-/// theta of a gdpp model: b and q of every layer.
-reference::Model gdpp_model(const GdppParameters& g, int64_t d) {
-  std::vector<double> theta;
-  for (size_t l = 0; l < g.a.size(); ++l) {
-    theta.push_back(l < g.b.size() ? g.b[l] : 0);
-    theta.push_back(-g.a[l]);
-  }
-  const ModelShape shape{.layers = static_cast<int64_t>(g.a.size()), .form = Form::gdpp};
-  return reference::model_of(shape, d, theta);
+/// The engine's mean loss over prompts of d = 5, n = 20.
+Estimate sampled_gdpp(const GdppParameters& g) {
+  const auto layers = static_cast<int64_t>(g.a.size());
+  return sampled_loss(setting_of(gaussian(5, 20), Form::gdpp, layers), gdpp_parameters(g.a, g.b),
+                      100000);
 }
 
 /// A published point of a search: the loss that ours finds, and the exact loss of its parameters.
@@ -133,9 +129,8 @@ std::vector<Oracle> oracles_of_descent_floors() {
     }
   }
   const DescentFloor three = descent_floor(5, 20, 3);
-  all.push_back(sampled("d=5 n=20 L=3: sampled",
-                        sampled_loss(gdpp_model({three.rates, {}}, 5), gaussian(5, 20), 20000),
-                        three.loss, "the network on drawn prompts; floor"));
+  all.push_back(sampled("d=5 n=20 L=3: sampled", sampled_gdpp({three.rates, {}}), three.loss,
+                        "the engine on drawn prompts; floor"));
   return all;
 }
 
@@ -155,9 +150,8 @@ std::vector<Oracle> oracles_of_gdpp() {
                         "exact loss of the printed parameters; printed loss"));
   // Steps that are far from the best ones: their loss has no rare large terms, so samples tell.
   const GdppParameters mild{{.4, .9}, {.5}};
-  all.push_back(sampled("n=20 L=2: sampled",
-                        sampled_loss(gdpp_model(mild, 5), gaussian(5, 20), 20000), exact(mild),
-                        "the network on drawn prompts; exact polynomial"));
+  all.push_back(sampled("n=20 L=2: sampled", sampled_gdpp(mild), exact(mild),
+                        "the engine on drawn prompts; exact polynomial"));
   const double bound = descent_floor(5, 20, 4).loss, best = start.loss;
   all.push_back({"n=20 L=2: above the floor of 4 steps", std::min(best, bound), bound, 1e-12,
                  "the smaller of floor and GD++; floor"});

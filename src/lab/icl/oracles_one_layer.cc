@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "lab/icl/construction.h"
 #include "lab/icl/descent.h"
 #include "lab/icl/draw.h"
 #include "lab/icl/oracle_groups.h"
@@ -14,17 +13,12 @@
 namespace weft::icl {
 namespace {
 
+constexpr int64_t kSamples = 100000;
 const char* const kMinima = "conjugate gradients on the exact loss; closed form";
 const char* const kPublished = "closed form; recorded in the lab's tables";
 
-reference::Model one_layer(const Matrix& q) {
-  const std::vector<Matrix> a = {-q};
-  return preconditioned_descent(a);
-}
-
 /// The minimum found numerically, in closed form, and on sampled prompts.
-void add_minimum(std::vector<Oracle>& all, const std::string& name, const PromptLaw& law,
-                 uint64_t samples) {
+void add_minimum(std::vector<Oracle>& all, const std::string& name, const PromptLaw& law) {
   const Population p = population_of(law);
   const PopulationMinimum found = minimise(p);
   const Matrix closed = closed_minimiser(p);
@@ -34,8 +28,10 @@ void add_minimum(std::vector<Oracle>& all, const std::string& name, const Prompt
     entries.push_back({found.q.data()[i], closed.data()[i]});
   }
   all.push_back(furthest(name + ": entry of Q", entries, 1e-9, kMinima));
-  all.push_back(sampled(name + ": sampled loss", sampled_loss(one_layer(closed), law, samples),
-                        loss(p, closed), "the network on drawn prompts; closed form"));
+  const std::vector<double> theta = block_parameters(std::span(&closed, 1));
+  all.push_back(sampled(name + ": sampled loss",
+                        sampled_loss(setting_of(law, Form::block, 1), theta, kSamples),
+                        loss(p, closed), "the engine on drawn prompts; closed form"));
 }
 
 PromptLaw rotated_noisy_law() {
@@ -63,7 +59,7 @@ std::vector<Oracle> oracles_of_one_layer() {
   std::vector<Oracle> all;
   for (const TableLaw& row : table_laws()) {
     const std::string name = row.name;
-    add_minimum(all, name, row.law, 20000);
+    add_minimum(all, name, row.law);
     const Population p = population_of(row.law);
     const Matrix closed = closed_minimiser(p);
     all.push_back(printed(name + ": c", p.gram(0, 0), row.c, 3, kPublished));
@@ -71,7 +67,7 @@ std::vector<Oracle> oracles_of_one_layer() {
     all.push_back(printed(name + ": loss", loss(p, closed), row.loss, 6, kPublished));
     all.push_back(printed(name + ": zero predictor", p.zero_loss, row.zero, 12, kPublished));
   }
-  add_minimum(all, "stretched", stretched_law(), 20000);
+  add_minimum(all, "stretched", stretched_law());
   const Population p = population_of(stretched_law());
   const Matrix closed = closed_minimiser(p);
   all.push_back(printed("stretched: loss", loss(p, closed), 0.681756, 6, kPublished));
@@ -86,7 +82,7 @@ std::vector<Oracle> oracles_of_one_layer() {
   all.push_back(printed("stretched: largest curvature", diagonal[24], 2.43125, 12, kPublished));
   all.push_back(printed("stretched: median curvature", diagonal[12], .214063, 6, kPublished));
   all.push_back(printed("stretched: least curvature", diagonal[0], .00180664, 8, kPublished));
-  add_minimum(all, "full covariance, noise", rotated_noisy_law(), 20000);
+  add_minimum(all, "full covariance, noise", rotated_noisy_law());
   return all;
 }
 
@@ -144,7 +140,7 @@ std::vector<Oracle> oracles_of_relu() {
   return {printed("best c", m.c, 1.21212, 5, kPublished),
           printed("loss", m.loss, 1.96970, 5, kPublished),
           {"best c of a sample", c, m.c, 0.03, "least squares on drawn prompts; closed form"},
-          sampled("loss of a sample", loss, m.loss, "the network on drawn prompts; closed form")};
+          sampled("loss of a sample", loss, m.loss, "the formulas on drawn prompts; closed form")};
 }
 
 std::vector<Oracle> oracles_of_softmax_heads() {

@@ -18,9 +18,9 @@ struct PopulationMinimum {
   int64_t iterations = 0;
 };
 
-/// Conjugate gradients on the exact loss from Q = 0, each coordinate scaled by its curvature, exact
-/// line searches; stops where the scaled gradient is at rounding. Deterministic. Throws
-/// Error(runtime) where the loss is not convex to rounding.
+/// Conjugate gradients on the exact loss from Q = 0, each principal coordinate scaled by its
+/// curvature, exact line searches; stops where the scaled gradient is at rounding. Deterministic.
+/// Throws Error(runtime) where the loss is not convex to rounding.
 PopulationMinimum minimise(const Population& p, Family family = Family::any);
 
 }  // namespace weft::icl
