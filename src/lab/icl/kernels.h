@@ -18,8 +18,8 @@ KernelShape kernel_shape(const ModelShape& shape, int64_t d, int64_t n);
 /// for scores that are not linear; Error(usage) where this machine lacks the instruction set.
 const PackKernel& kernel_for(const ModelShape& shape, int64_t d, Isa isa);
 
-/// The twin of kernel_for that makes every form a case of the full one, never slower by more than
-/// 2x: for derivatives by jets and by data, which not every kernel has, and for tests.
+/// The twin of kernel_for that makes every form a case of the full one: for derivatives by jets and
+/// by data, which not every kernel has, and for tests.
 const PackKernel& wide_kernel_for(const ModelShape& shape, int64_t d, Isa isa);
 
 }  // namespace weft::icl
