@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "lab/icl/kernels.h"
+#include "lab/icl/lane_sums.h"
 
 namespace weft::icl {
 namespace {
@@ -41,17 +42,6 @@ struct Workspace {
   Array<float> draws;
 };
 
-/// Sum over lanes below `lanes`, always as the same tree.
-template <class T>
-double fold(const T* x, int64_t lanes) {
-  double sum[kPack];
-  for (int64_t i = 0; i < kPack; ++i) sum[i] = i < lanes ? static_cast<double>(x[i]) : 0;
-  for (int64_t half = kPack / 2; half > 0; half /= 2) {
-    for (int64_t i = 0; i < half; ++i) sum[i] += sum[i + half];
-  }
-  return sum[0];
-}
-
 struct ChunkSum {
   double loss = 0;
   int64_t counted = 0, skipped = 0;
@@ -59,6 +49,12 @@ struct ChunkSum {
 
 void run(const PackKernel& kernel, const KernelShape& shape, const PackCall<float>& call) {
   kernel.run_f32(shape, call);
+}
+void fold(const LaneSums& sums, const float* x, int64_t rows, double* sum) {
+  sums.fold_f32(x, rows, sum);
+}
+void fold(const LaneSums& sums, const double* x, int64_t rows, double* sum) {
+  sums.fold_f64(x, rows, sum);
 }
 void run(const PackKernel& kernel, const KernelShape& shape, const PackCall<double>& call) {
   kernel.run_f64(shape, call);
@@ -74,6 +70,7 @@ struct Objective::Impl {
         layout(layout_of(setting.model, setting.law.d)),
         shape(kernel_shape(setting.model, setting.law.d, setting.law.n)),
         kernel(&kernel_for(setting.model, setting.law.d, rt.isa)),
+        fold_(&lane_sums(rt.isa)),
         sums(static_cast<size_t>(kRound * layout.size)),
         parts(static_cast<size_t>(kRound)),
         narrow(precision == Precision::f32 ? rt.threads : 0, *this),
@@ -104,6 +101,14 @@ struct Objective::Impl {
     std::memset(w.gradient.data(), 0, static_cast<size_t>(layout.size * kPack) * sizeof(T));
   }
 
+  /// Gradients of the lanes from `lanes` on become 0.
+  template <class T>
+  void drop_lanes(int64_t lanes, Workspace<T>& w) const {
+    for (int64_t i = 0; i < layout.size; ++i) {
+      std::fill_n(w.gradient.data() + i * kPack + lanes, kPack - lanes, T(0));
+    }
+  }
+
   /// Packs [first, last) into sum [parameters]; `lanes` of the last pack count.
   template <class T>
   ChunkSum chunk(const Stream& stream, int64_t first, int64_t last, int64_t lanes, const T* theta,
@@ -120,10 +125,9 @@ struct Objective::Impl {
       part.counted += lanes;
     }
     double check = part.loss;
-    for (int64_t i = 0; i < layout.size; ++i) {
-      sum[i] = fold(w.gradient.data() + i * kPack, lanes);
-      check += sum[i] * 0;  // NaN from here on where it is not finite
-    }
+    if (lanes < kPack) drop_lanes(lanes, w);
+    fold(*fold_, w.gradient.data(), layout.size, sum);
+    for (int64_t i = 0; i < layout.size; ++i) check += sum[i] * 0;  // NaN where it is not finite
     if (std::isfinite(check)) return part;
     return careful_chunk(stream, first, last, lanes, theta, w, sum);
   }
@@ -199,6 +203,7 @@ struct Objective::Impl {
   ParameterLayout layout;
   KernelShape shape;
   const PackKernel* kernel;
+  const LaneSums* fold_;
   std::vector<double> sums;  // [kRound, parameters]
   std::vector<ChunkSum> parts;
   Threads<float> narrow;
