@@ -41,9 +41,9 @@ WEFT_INLINE Pass<Vec64> pass_of(const DataCall& c) {
   return {.theta = c.theta, .prompts = c.prompts, .residual = c.residual, .data = c.gradient};
 }
 
-/// A kernel of form kForm. Wide: `template <class V> static void run(const KernelShape&,
-/// const Pass<V>&, scratch)`, a pass that is not cut into vectors yet, `entries(shape)`, and which
-/// form it is, `kWider`.
+/// A kernel of form kForm (full: what Wide runs, as it is). Wide: `template <class V> static void
+/// run(const KernelShape&, const Pass<V>&, scratch)`, a pass that is not cut into vectors yet,
+/// `entries(shape)`, and which form it is, `kWider`.
 template <KernelForm kForm, class Wide>
 struct FormEntries {
   template <class V>
@@ -64,8 +64,11 @@ struct FormEntries {
     run(s, pass_of(c), c.call.scratch);
   }
   static int64_t scratch(const KernelShape& s) {
-    return Wide::entries(s) +
-           (kForm == KernelForm::full ? 0 : expansion_entries(wide_size<Wide::kWider>(s)));
+    if constexpr (kForm == KernelForm::full) {
+      return Wide::entries(s);
+    } else {
+      return Wide::entries(s) + expansion_entries(wide_size<Wide::kWider>(s));
+    }
   }
   static void jet(const KernelShape& s, const JetCall& c) noexcept {
     run(s, pass_of(c), c.scratch);

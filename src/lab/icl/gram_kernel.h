@@ -163,10 +163,22 @@ WEFT_INLINE void layer_backward(const KernelShape& s, int64_t D, int64_t l, bool
   }
 }
 
+/// From H and zbar of the columns to the perceptron and the data.
+template <class V>
+WEFT_INLINE void gram_columns_backward(const KernelShape& s, int64_t D, const Pass<V>& pass,
+                                       const GramBuffers<V>& b, V e) {
+  const int64_t n = s.n;
+  product<V>(n, D, D, matrix(b.columns.z, D), matrix(b.H, D), [&](int64_t t, int64_t a, V sum) {
+    b.columns.bar[t * D + a] = scale(sum, 2. / static_cast<double>(n));
+  });
+  for (int64_t a = 0; a < D; ++a) b.columns.bar[n * D + a] = b.zbar[a];
+  columns_backward(s, D - 1, pass, b.columns, e);
+}
+
 /// One vector of prompts. kD: d + 1 where it is known, 0 where the shape says it.
 template <int kD, class V>
 WEFT_OUTLINE void gram_pass(const KernelShape& s, const Pass<V>& pass) {
-  const int64_t D = kD > 0 ? kD : s.d + 1, n = s.n;
+  const int64_t D = kD > 0 ? kD : s.d + 1;
   const GramBuffers<V> b(s, Scratch<V>{pass.scratch});
   make_columns(s, D - 1, pass, b.columns);
   const V e = gram_forward(s, D, pass, b);
@@ -177,13 +189,7 @@ WEFT_OUTLINE void gram_pass(const KernelShape& s, const Pass<V>& pass) {
   for (int64_t l = s.layers - 2; l >= 0; --l) {
     layer_backward(s, D, l, l > 0 || to_columns, pass, b);
   }
-  if (!to_columns) return;
-  const V* Z = b.columns.z;
-  product<V>(n, D, D, matrix(Z, D), matrix(b.H, D), [&](int64_t t, int64_t a, V sum) {
-    b.columns.bar[t * D + a] = scale(sum, 2. / static_cast<double>(n));
-  });
-  for (int64_t a = 0; a < D; ++a) b.columns.bar[n * D + a] = b.zbar[a];
-  columns_backward(s, D - 1, pass, b.columns, e);
+  if (to_columns) gram_columns_backward(s, D, pass, b, e);
 }
 
 }  // namespace weft::WEFT_ISA

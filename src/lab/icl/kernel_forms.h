@@ -18,6 +18,8 @@ enum class KernelScore : uint8_t { linear, softmax, relu };
   const icl::PackKernel& icl_gram_kernel(icl::KernelForm form, int64_t d) noexcept;               \
   /** Sparse and gdpp by way of the block form: one head, no perceptron. */                       \
   const icl::PackKernel& icl_narrow_block_kernel(icl::KernelForm form) noexcept;                  \
+  /** Diagonal heads with linear scores, perceptron or not. */                                    \
+  const icl::PackKernel& icl_diagonal_kernel(int64_t d) noexcept;                                 \
   /** Every score of every column. */                                                             \
   const icl::PackKernel& icl_literal_kernel(icl::KernelForm form, icl::KernelScore score,         \
                                             int64_t d) noexcept;                                  \

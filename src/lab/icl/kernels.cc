@@ -40,6 +40,7 @@ struct Tables {
   const PackKernel& (*gram)(KernelForm, int64_t d) noexcept = nullptr;
   const PackKernel& (*literal)(KernelForm, KernelScore, int64_t d) noexcept = nullptr;
   const PackKernel& (*narrow_block)(KernelForm) noexcept = nullptr;
+  const PackKernel& (*diagonal)(int64_t d) noexcept = nullptr;
 };
 
 Tables tables_of(Isa isa) {
@@ -49,9 +50,10 @@ Tables tables_of(Isa isa) {
                             .got = std::string(name_of(isa)),
                             .hint = why});
   }
-#define WEFT_ENTRY(set)                                                                   \
-  if (isa >= Isa::set) {                                                                  \
-    return {set::icl_gram_kernel, set::icl_literal_kernel, set::icl_narrow_block_kernel}; \
+#define WEFT_ENTRY(set)                                                                  \
+  if (isa >= Isa::set) {                                                                 \
+    return {set::icl_gram_kernel, set::icl_literal_kernel, set::icl_narrow_block_kernel, \
+            set::icl_diagonal_kernel};                                                   \
   }
   WEFT_FOR_EACH_ISA(WEFT_ENTRY)
 #undef WEFT_ENTRY
@@ -86,6 +88,7 @@ const PackKernel& wide_kernel_for(const ModelShape& shape, int64_t d, Isa isa) {
 
 const PackKernel& kernel_for(const ModelShape& shape, int64_t d, Isa isa) {
   const bool plain = shape.scores == Scores::linear && shape.path == Path::gram;
+  if (plain && shape.form == Form::diag4) return tables_of(isa).diagonal(d);
   if (!plain || shape.heads != 1 || shape.hidden > 0) return wide_kernel_for(shape, d, isa);
   if (shape.form == Form::block) return block_kernel(d, isa);
   if (shape.form == Form::sparse || shape.form == Form::gdpp) {

@@ -61,6 +61,8 @@ WEFT_INLINE NormalPair normals(WordVec radius, WordVec angle) {
 /// Attempts at one gamma number, each with a block of its own: 19 of 20 succeed, so that 32 in a
 /// row fail once in 1e41 numbers (which would be 0).
 inline constexpr uint32_t kGammaAttempts = 32;
+/// Smaller ones become 0: vectors shorter than 1e-9.
+inline constexpr float kGammaLeast = 1e-18f;
 /// One a lane, from the blocks `block` to `block + kGammaAttempts`.
 WEFT_INLINE Vec gamma(const icl::GammaLaw& law, const Philox& philox, uint32_t block) {
   Vec result{};
@@ -81,7 +83,9 @@ WEFT_INLINE Vec gamma(const icl::GammaLaw& law, const Philox& philox, uint32_t b
     result = (good & open) ? value : result;
     open &= ~good;
   }
-  return result;
+  // What is left is 0 to every sum, and its squares and products would be denormal: 13 of 1000
+  // numbers of shape 0.1, and 20 times the time of a step.
+  return result < splat(kGammaLeast) ? Vec{} : result;
 }
 
 }  // namespace weft::WEFT_ISA

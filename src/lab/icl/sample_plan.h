@@ -8,8 +8,8 @@
 namespace weft::icl {
 
 /// Gamma(shape) of unit scale (Marsaglia and Tsang 2000): D (1 + C x)^3 of a normal x, accepted by
-/// a uniform number; below shape 1 Gamma(shape + 1) times U^(1 / shape), which underflows to 0
-/// below 1e-38.
+/// a uniform number; below shape 1 Gamma(shape + 1) times U^(1 / shape), and 0 in
+/// place of what is below 1e-18.
 struct GammaLaw {
   float D = 0, C = 0;
   float minus_half_inverse = 0;  ///< -1 / (2 shape) below 1; 0: not needed
