@@ -19,7 +19,7 @@ TEST(Cli, VersionAndHelpGoToStdout) {
   const Output help = weft({"--help"});
   EXPECT_EQ(help.code, 0);
   for (const char* verb : {"train", "eval", "generate", "explain", "op", "forward", "check",
-                           "designs", "kernels", "bench"}) {
+                           "designs", "kernels", "icl", "reproduce", "bench"}) {
     EXPECT_NE(help.out.find(verb), std::string::npos) << verb;
     const Output one = weft({verb, "--help"});
     EXPECT_EQ(one.code, 0) << verb;

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 
-#include "cli/plot.h"
 #include "io/atomic.h"
+#include "lab/report/plot.h"
 
 namespace weft::cli {
 namespace {
+
+using report::Plot;
+using report::PlotLine;
+using report::PlotPoint;
 
 constexpr const char* kStep = "a training step: microseconds a token, logarithmic";
 
@@ -24,12 +28,15 @@ constexpr Figure kFigures[] = {
 };
 
 Plot plot_of(const Figure& figure, const std::vector<BenchResult>& results) {
-  Plot plot{figure.title, figure.x, figure.y, true, {}};
+  Plot plot;
+  plot.title = figure.title, plot.x_label = figure.x, plot.y_label = figure.y;
+  plot.log_x = plot.log_y = true;
   for (const BenchResult& r : results) {
     if (!r.plotted || r.plotted->figure != figure.name) continue;
     auto line = std::find_if(plot.lines.begin(), plot.lines.end(),
                              [&](const PlotLine& l) { return l.name == r.plotted->line; });
-    if (line == plot.lines.end()) line = plot.lines.insert(line, {r.plotted->line, {}});
+    if (line == plot.lines.end())
+      line = plot.lines.insert(line, PlotLine{.name = r.plotted->line, .points = {}});
     line->points.push_back({r.plotted->x, r.plotted->y});
   }
   for (PlotLine& line : plot.lines) {

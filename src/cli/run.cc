@@ -121,8 +121,9 @@ int dispatch(int argc, const char* const* argv, const Console& console) {
 
 std::vector<std::unique_ptr<Verb>> all_verbs() {
   std::vector<std::unique_ptr<Verb>> verbs;
-  for (const auto make : {make_train, make_eval, make_generate, make_explain, make_op, make_forward,
-                          make_check, make_designs, make_kernels, make_bench}) {
+  for (const auto make :
+       {make_train, make_eval, make_generate, make_explain, make_op, make_forward, make_check,
+        make_designs, make_kernels, make_icl, make_reproduce, make_bench}) {
     verbs.push_back(make());
   }
   return verbs;

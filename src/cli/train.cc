@@ -1,30 +1,17 @@
 // weft train: a run in its folder.
 #include <fmt/format.h>
 
-#include <atomic>
 #include <chrono>
-#include <csignal>
 
 #include "base/error.h"
 #include "cli/progress.h"
+#include "cli/signals.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "train/run.h"
 
 namespace weft::cli {
 namespace {
-
-std::atomic<bool> stop_asked{false};
-
-/// SIGINT and SIGTERM ask for a checkpoint after the step; a second one ends the process at once.
-void watch_signals() {
-  static_assert(std::atomic<bool>::is_always_lock_free);
-  struct sigaction action {};
-  action.sa_handler = [](int) { stop_asked = true; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
 
 /// What a run shows while it goes: a live line on a terminal, plain lines elsewhere.
 class Display {
@@ -124,9 +111,8 @@ class TrainVerb final : public Verb {
     TrainRequest request{.config = load_run_config(source(), overrides), .out = out_};
     request.resume = resume_;
     request.runtime = invocation.runtime;
-    request.stop = &stop_asked;
+    request.stop = &stop_flag();
     request.observer = display.observer();
-    watch_signals();
     try {
       const TrainOutcome outcome = run_training(request);
       display.finish();

@@ -43,6 +43,8 @@ std::unique_ptr<Verb> make_forward();
 std::unique_ptr<Verb> make_check();
 std::unique_ptr<Verb> make_designs();
 std::unique_ptr<Verb> make_kernels();
+std::unique_ptr<Verb> make_icl();
+std::unique_ptr<Verb> make_reproduce();
 std::unique_ptr<Verb> make_bench();
 
 /// All of the above, in the order in which the help lists them.

@@ -17,6 +17,15 @@ std::string px(double x) {
 
 }  // namespace
 
+void SvgPath::add(char command, double x, double y) {
+  data_ += fmt::format("{}{} {}", command, px(x), px(y));
+}
+
+void SvgPath::dot(double x, double y) {
+  add('M', x, y);
+  data_ += "h0";
+}
+
 std::string xml_escaped(std::string_view text) {
   std::string out;
   for (const char c : io::without_controls(io::to_utf8(text))) {
@@ -64,6 +73,10 @@ void Svg::line(double x1, double y1, double x2, double y2, std::string_view look
 
 void Svg::path(const std::string& d, std::string_view look, std::string_view tip) {
   body_ += fmt::format("<path d=\"{}\" {}><title>{}</title></path>\n", d, look, xml_escaped(tip));
+}
+
+void Svg::shape(const SvgPath& path, std::string_view look) {
+  body_ += fmt::format("<path d=\"{}\" {}/>\n", path.data(), look);
 }
 
 void Svg::arc(double x1, double y1, double x2, double y2, double rise, std::string_view look,

@@ -10,6 +10,23 @@ namespace weft {
 /// and the five special ones as entities.
 std::string xml_escaped(std::string_view text);
 
+/// The data of a path, in pixels rounded to a tenth.
+class SvgPath {
+ public:
+  void move(double x, double y) { add('M', x, y); }
+  void line(double x, double y) { add('L', x, y); }
+  /// A point by itself: painted as a dot where the path has round caps.
+  void dot(double x, double y);
+  void close() { data_ += 'Z'; }
+  bool empty() const { return data_.empty(); }
+  const std::string& data() const { return data_; }
+
+ private:
+  void add(char command, double x, double y);
+
+  std::string data_;
+};
+
 /// Shapes in the order in which they are painted. Coordinates are in pixels, rounded to a tenth.
 /// `look`: further attributes, written as they are ("class=\"card\" rx=\"6\"").
 class Svg {
@@ -25,6 +42,7 @@ class Svg {
   void flow(double x1, double y1, double x2, double y2, std::string_view look,
             std::string_view tip);
   void text(double x, double y, std::string_view content, std::string_view look);
+  void shape(const SvgPath& path, std::string_view look);
 
   /// Paints another one's shapes on top.
   void append(const Svg& other) { body_ += other.body_; }

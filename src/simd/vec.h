@@ -12,6 +12,8 @@
 #include <utility>
 #if defined(WEFT_ISA_avx2) || defined(WEFT_ISA_avx512)
 #include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
@@ -212,8 +214,10 @@ WEFT_INLINE Vec sqrt(Vec a) {
   return _mm256_sqrt_ps(a);
 #elif defined(__aarch64__)
   return vsqrtq_f32(a);
+#elif defined(__SSE2__)
+  return _mm_sqrt_ps(a);
 #else
-  Vec r;
+  Vec r{};
   for (int i = 0; i < kLanes; ++i) r[i] = __builtin_sqrtf(a[i]);
   return r;
 #endif

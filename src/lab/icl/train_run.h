@@ -1,0 +1,52 @@
+// A training run of the lab in its folder: setting.toml, metrics.jsonl, result.json.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <vector>
+
+#include "io/file.h"
+#include "lab/icl/record.h"
+#include "runtime/runtime.h"
+
+namespace weft::icl {
+
+struct TrainRunRequest {
+  Setting setting;
+  std::vector<double> rates = {};  ///< a grid; empty: the setting's own
+  int64_t seeds = 1;               ///< the setting's seed and those after it
+  io::Path out;
+  Runtime runtime = Runtime::best();
+  std::function<void(const CurvePoint&)> on_point = {};  ///< of the first run; any thread
+  std::function<void(double share)> on_progress = {};    ///< of all runs; any thread, in turn
+  const std::atomic<bool>* stop = nullptr;
+};
+
+/// Throws Error(usage) where the folder holds a run already.
+void refuse_used_folder(const io::Path& out);
+
+/// Trains every rate with every seed, one run a thread. metrics.jsonl grows line by line and is
+/// sorted at the end (by rate, seed, step); result.json is written last, whole or not at all:
+///   loss, loss_standard_error, median, clipped_mean: on about a million fresh prompts, mean over
+///     seeds (of the best rate)
+///   floor, floor_kind, floor_proven, ratio = loss / floor: where floor_of() knows one
+///   evaluation: mean, median and clipped mean on the fixed batch
+///   matrices: of the first seed, by name, as lists of rows; seeds[]: the same for each
+///   grid[]: lr, score (clipped evaluation loss over the last quarter), loss: where rates were
+///   given
+/// Returns what it wrote; null where it was stopped. Throws Error(usage) where `out` holds a run,
+/// Error(runtime) where it cannot be written, where the parameters of every rate stop being finite
+/// numbers.
+nlohmann::json train_run(const TrainRunRequest& request);
+
+/// What `weft icl measure` reads of a run folder.
+struct StoredRun {
+  Setting setting;
+  std::vector<NamedMatrix> matrices;  ///< of the first seed; empty where there is no result
+};
+/// Throws Error(input) where the folder holds no run or its files are damaged.
+StoredRun read_run(const io::Path& folder);
+
+}  // namespace weft::icl
