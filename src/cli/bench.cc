@@ -31,6 +31,7 @@ constexpr Bench kBenches[] = {{"gemm", bench_gemm},
                               {"ops", bench_ops},
                               {"train", bench_train},
                               {"decode", bench_decode},
+                              {"icl", bench_icl},
                               {"designs", bench_designs, true},
                               {"scaling", bench_scaling, true}};
 
@@ -38,13 +39,14 @@ class BenchVerb final : public Verb {
  public:
   std::string_view name() const override { return "bench"; }
   std::string_view summary() const override {
-    return "Speed of gemm, attention, ops, train or decode (all unless one is named), beside the "
+    return "Speed of gemm, attention, ops, train, decode or icl (all unless one is named), beside "
+           "the "
            "peaks and the roofline; designs: training steps beside the transformer's; scaling: "
            "what growing a model costs";
   }
 
   void declare(Flags& flags) override {
-    flags.text("WHAT", what_, "gemm, attention, ops, train, decode, designs or scaling");
+    flags.text("WHAT", what_, "gemm, attention, ops, train, decode, icl, designs or scaling");
     flags.repeated("--only", only_, "only rows with this in their name; may be repeated");
     flags.flag("--all", all_,
                "train: more designs and sizes; decode: long contexts; attention: more rows, each "

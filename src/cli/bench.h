@@ -128,5 +128,6 @@ std::vector<BenchResult> bench_train(const BenchContext& context);
 std::vector<BenchResult> bench_designs(const BenchContext& context);
 std::vector<BenchResult> bench_scaling(const BenchContext& context);
 std::vector<BenchResult> bench_decode(const BenchContext& context);
+std::vector<BenchResult> bench_icl(const BenchContext& context);
 
 }  // namespace weft::cli

@@ -10,4 +10,7 @@ namespace weft::icl {
 /// in; `any_size` takes the kernel for the others, which gives the same bits, slower.
 const PackKernel& block_kernel(int64_t d, Isa isa, bool any_size = false);
 
+/// Multiplications and additions of one prompt there and back, the Gram matrix included.
+double block_flops(int64_t d, int64_t n, int64_t layers);
+
 }  // namespace weft::icl
