@@ -13,7 +13,18 @@
 #include "lab/icl/lanes.h"
 #include "lab/icl/pack.h"
 
+// With the checks of a sanitizer at every access, unrolled products take Clang minutes to compile.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(undefined_behavior_sanitizer)
+#define WEFT_SANITIZED 1
+#endif
+#endif
+#if defined(WEFT_SANITIZED) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WEFT_UNROLL _Pragma("GCC unroll 1")
+#else
 #define WEFT_UNROLL _Pragma("GCC unroll 8")
+#endif
 
 namespace weft::WEFT_ISA {
 

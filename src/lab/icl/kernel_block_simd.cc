@@ -38,20 +38,18 @@ constexpr icl::PackKernel kBlock = {run_block<Vec, D>, run_block<Vec64, D>, run_
 /// The kernel of a size that is compiled in, or the one that takes any.
 const icl::PackKernel& icl_block_kernel(int64_t size) noexcept {
   switch (size) {
-    case 2:
-      return kBlock<2>;
-    case 3:
-      return kBlock<3>;
-    case 4:
-      return kBlock<4>;
     case 5:
       return kBlock<5>;
+#ifndef WEFT_SANITIZED
+    case 3:
+      return kBlock<3>;
     case 8:
       return kBlock<8>;
     case 10:
       return kBlock<10>;
     case 20:
       return kBlock<20>;
+#endif
     default:
       return kBlock<0>;
   }
