@@ -57,9 +57,10 @@ std::string grid_table(const json& result) {
 std::string summary(const json& result) {
   std::string text = result.contains("grid") ? grid_table(result) + "\n" : "";
   Table table({"", "<value"});
-  table.row({"loss", fmt::format("{} +- {} on {} fresh prompts", number(result.at("loss")),
+  table.row({"loss", fmt::format("{} +- {} on {} fresh prompts{}", number(result.at("loss")),
                                  number(result.at("loss_standard_error")),
-                                 result.at("loss_prompts").get<int64_t>())});
+                                 result.at("loss_prompts").get<int64_t>(),
+                                 result.at("seeds").size() > 1 ? " a seed" : "")});
   if (result.contains("loss_over_seeds")) {
     const json& over = result.at("loss_over_seeds");
     table.row(

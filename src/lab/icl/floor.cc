@@ -71,7 +71,8 @@ std::optional<Floor> floor_of(const Setting& s) {
   if (is_linear(s) && blocks && !noisy) return gdpp(s);
   if (noisy || (s.law.teacher == Teacher::linear && s.law.n < s.law.d)) {
     const Estimate bayes = bayes_floor(s.law, 4000);
-    return Floor{bayes.mean, "Bayes risk (ridge regression that knows the noise of a prompt), sampled", true,
+    return Floor{bayes.mean,
+                 "Bayes risk (ridge regression that knows the noise of a prompt), sampled", true,
                  bayes.error};
   }
   return {};

@@ -107,9 +107,10 @@ class MeasuredTraining {
 };
 
 /// Prompts that take about as long as a million of the paper's setting 1.
-int64_t affordable_prompts(const Setting& setting) {
+int64_t affordable_prompts(const Setting& setting, int64_t shared) {
   const double of_the_paper = cost_of(Setting{}, {}).prompt;
-  const double affordable = (1 << 20) * of_the_paper / cost_of(setting, {}).prompt;
+  const double affordable =
+      (1 << 20) * of_the_paper / cost_of(setting, {}).prompt / static_cast<double>(shared);
   int64_t prompts = 1 << 15;
   while (prompts < (1 << 20) && 2 * static_cast<double>(prompts) <= affordable) prompts *= 2;
   return prompts;
@@ -123,11 +124,11 @@ MeasuredRun measure(const Setting& setting, const MeasurePlan& plan, const Runti
 }
 
 SampledLoss sampled_loss(const Setting& setting, std::span<const double> theta,
-                         const Runtime& runtime) {
+                         const Runtime& runtime, int64_t shared) {
   constexpr int64_t kChunk = 8192;
   // Behind the steps at which a population stands for the true gradient.
   constexpr int64_t kFirstStep = int64_t{1} << 40;
-  const int64_t prompts = affordable_prompts(setting);
+  const int64_t prompts = affordable_prompts(setting, shared);
   const Sampler sampler(setting.law, runtime.isa);
   Objective objective(setting, runtime);
   std::vector<double> residuals(kChunk), losses;

@@ -30,9 +30,9 @@ struct SampledLoss {
   double mean = 0, standard_error = 0, median = 0, clipped_mean = 0;
 };
 /// Prompts that no training and no evaluation sees, in float64: about a million, fewer where a
-/// prompt is dear.
+/// prompt is dear or where they are `shared` by many runs, at least 32768.
 SampledLoss sampled_loss(const Setting& setting, std::span<const double> theta,
-                         const Runtime& runtime);
+                         const Runtime& runtime, int64_t shared = 1);
 
 /// Of many runs; called from any thread, one call at a time.
 struct JobObserver {

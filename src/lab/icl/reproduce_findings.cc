@@ -15,12 +15,6 @@ namespace {
 using nlohmann::json;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-/// With spaces at which no line breaks.
-std::string unbroken(std::string text) {
-  for (size_t at; (at = text.find(' ')) != std::string::npos;) text.replace(at, 1, "\u00a0");
-  return text;
-}
-
 bool has_reference(std::string_view id) {
   return std::any_of(references().begin(), references().end(),
                      [&](const Reference& r) { return r.id == id; });
@@ -31,8 +25,7 @@ std::string others(std::string_view id, bool rerun) {
   std::string text;
   for (const Reference& r : references()) {
     if (r.id != id || (r.evidence == Evidence::rerun) != rerun) continue;
-    text += fmt::format("{}{} [{}]", text.empty() ? "" : "; ", unbroken(std::string(r.shown)),
-                        label_of(r.evidence));
+    text += fmt::format("{}{} [{}]", text.empty() ? "" : "; ", r.shown, label_of(r.evidence));
   }
   return text.empty() ? "-" : text;
 }
@@ -117,7 +110,7 @@ void Findings::by_step(std::string_view caption, std::span<const StepRow> rows) 
     std::vector<std::string> cells = {row.name};
     for (const std::string& step : steps) {
       const Quantity* const q = find(row.prefix + step);
-      cells.push_back(q ? unbroken(mean_text(q->values)) : "-");
+      cells.push_back(q ? mean_text(q->values) : "-");
     }
     table.rows.push_back(std::move(cells));
   }

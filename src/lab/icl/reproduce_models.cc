@@ -118,9 +118,9 @@ void write_depth(const Runs& runs, Findings& f) {
              "One seed, the rates of setting 1.");
   }
   f.page.caveat(
-      "With two layers both optimisers reach the same plateau, in a basin above the best loss that "
-      "is known (0.0575): at this depth there is nothing left to be faster at. The tails of the "
-      "noise by depth are in the table of P2.");
+      "With two layers both optimisers reach the same plateau: at this depth there is nothing left "
+      "to "
+      "be faster at. The tails of the noise by depth are in the table of P2.");
   const std::string claim = "the gap between Adam and SGD grows with depth";
   const Quantity* const two = f.find("depth/L2/gap");
   const Quantity* const eight = f.find("depth/L8/gap");

@@ -179,7 +179,7 @@ SuiteSizes sizes_of(Scale scale) {
                    .condition_at = {},
                    .depth_condition_at = {0, 250, 750, 1250, 2000},
                    .noise_at = {0, 250, 1000, 5000},
-                   .rates = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2}};
+                   .rates = {0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2}};
   for (int64_t step = 0; step <= 10000; step += 250) sizes.condition_at.push_back(step);
   if (scale == Scale::paper) {
     sizes.rates = {0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5};

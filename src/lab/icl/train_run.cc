@@ -84,7 +84,7 @@ json result_of(std::span<const MeasuredRun* const> runs, const Runtime& runtime)
   std::vector<double> loss, error, median, clipped, batch, batch_median, batch_clipped;
   int64_t skipped = 0, prompts = 0;
   for (const MeasuredRun* run : runs) {
-    const SampledLoss sampled = sampled_loss(setting, run->theta, runtime);
+    const SampledLoss sampled = sampled_loss(setting, run->theta, runtime, std::ssize(runs));
     loss.push_back(sampled.mean);
     error.push_back(sampled.standard_error);
     median.push_back(sampled.median);

@@ -29,7 +29,8 @@ void refuse_used_folder(const io::Path& out);
 
 /// Trains every rate with every seed, one run a thread. metrics.jsonl grows line by line and is
 /// sorted at the end (by rate, seed, step); result.json is written last, whole or not at all:
-///   loss, loss_standard_error, median, clipped_mean: on about a million fresh prompts, mean over
+///   loss, loss_standard_error, median, clipped_mean: on about a million fresh prompts in all, mean
+///   over
 ///     seeds (of the best rate)
 ///   floor, floor_kind, floor_proven, ratio = loss / floor: where floor_of() knows one
 ///   evaluation: mean, median and clipped mean on the fixed batch

@@ -20,9 +20,11 @@ code{font:.92em ui-monospace,monospace}
 figure{margin:1.2rem 0;overflow-x:auto}figure svg{max-width:100%;height:auto}@media(max-width:34rem){figure svg{min-width:34rem;max-width:none}}figcaption{font-size:.9rem}
 .scroll{overflow-x:auto;margin:1.2rem 0}table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{caption-side:top;text-align:left;padding-bottom:.4rem}
-th,td{padding:.28rem .6rem;border-bottom:1px solid var(--line);text-align:right}
-th:first-child,td:first-child{text-align:left;min-width:11rem}
+th,td{padding:.28rem .6rem;border-bottom:1px solid var(--line);text-align:right}td{white-space:nowrap}td.text{white-space:normal}
+th:first-child,td:first-child{text-align:left;white-space:normal;min-width:11rem}
 )";
+
+constexpr size_t kLongestNumber = 26;  // "-0.000123 .. 0.000456 [P]"
 
 /// Escaped, and what stands between backticks as code.
 std::string inline_html(std::string_view text) {
@@ -51,7 +53,11 @@ std::string html_of(const TableCells& table) {
   out += "</tr></thead>\n<tbody>\n";
   for (const std::vector<std::string>& row : table.rows) {
     out += "<tr>";
-    for (const std::string& cell : row) out += fmt::format("<td>{}</td>", inline_html(cell));
+    for (const std::string& cell : row) {
+      // Numbers stay on one line, sentences do not.
+      const bool sentence = cell.size() > kLongestNumber;
+      out += fmt::format("<td{}>{}</td>", sentence ? " class=\"text\"" : "", inline_html(cell));
+    }
     out += "</tr>\n";
   }
   return out + "</tbody></table></div>\n";
