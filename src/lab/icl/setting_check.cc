@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 
@@ -14,6 +15,15 @@ namespace {
 [[noreturn]] void refuse(const char* key, std::string expected, std::string got,
                          std::string hint = "") {
   fail(ErrorCode::config, {key, std::move(expected), std::move(got), std::move(hint)});
+}
+
+// Beyond these the products of a few layers leave the doubles, and the oracles their digits.
+constexpr double kLeastVariance = 1e-6, kMostVariance = 1e6;
+
+void check_variance(double eigenvalue) {
+  if (eigenvalue >= kLeastVariance && eigenvalue <= kMostVariance) return;
+  refuse("covariance", fmt::format("eigenvalues in {:g} .. {:g}", kLeastVariance, kMostVariance),
+         fmt::format("{:g}", eigenvalue), "scale the covariates");
 }
 
 void check_covariance(const PromptLaw& law) {
@@ -32,6 +42,7 @@ void check_covariance(const PromptLaw& law) {
       if (!(eigenvalue > 0)) {
         refuse("covariance", "positive eigenvalues", fmt::format("{}", eigenvalue));
       }
+      check_variance(eigenvalue);
     }
     return;
   }
@@ -45,6 +56,9 @@ void check_covariance(const PromptLaw& law) {
   if (Eigen::LLT<Matrix>(sigma).info() != Eigen::Success) {
     refuse("covariance", "a positive definite matrix", "one with an eigenvalue of 0 or less");
   }
+  const Eigen::SelfAdjointEigenSolver<Matrix> solver(sigma, Eigen::EigenvaluesOnly);
+  check_variance(solver.eigenvalues().minCoeff());
+  check_variance(solver.eigenvalues().maxCoeff());
 }
 
 void check_law(const PromptLaw& law) {
@@ -85,11 +99,29 @@ void check_model(const ModelShape& m) {
   }
 }
 
+/// What is kept in memory: the evaluation batch, and the matrices with their gradients by lane.
+void check_memory(const Setting& s) {
+  constexpr int64_t kMostNumbers = 1'000'000'000;  // 8 GB of doubles
+  const int64_t prompt = s.law.d * (s.law.n + 1);
+  if (prompt > kMostNumbers / s.training.eval_batch) {
+    refuse("eval_batch",
+           fmt::format("at most {} prompts of {} numbers", kMostNumbers / prompt, prompt),
+           std::to_string(s.training.eval_batch), "or a smaller d or n");
+  }
+  constexpr int64_t kMostParameters = 10'000'000;
+  const int64_t parameters = s.model.layers * s.model.heads * (s.law.d + 1) * (s.law.d + 1);
+  if (parameters > kMostParameters) {
+    refuse("layers", fmt::format("layers * heads * (d + 1)^2 of at most {}", kMostParameters),
+           std::to_string(parameters), "fewer layers or heads, or a smaller d");
+  }
+}
+
 }  // namespace
 
 void check_setting(const Setting& s) {
   check_law(s.law);
   check_model(s.model);
+  check_memory(s);
 }
 
 }  // namespace weft::icl
