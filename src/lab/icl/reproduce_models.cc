@@ -118,9 +118,10 @@ void write_depth(const Runs& runs, Findings& f) {
              "One seed, the rates of setting 1.");
   }
   f.page.caveat(
-      "With two layers both optimisers reach the same plateau: at this depth there is nothing left "
-      "to "
-      "be faster at. The tails of the noise by depth are in the table of P2.");
+      "Where both optimisers come to the same loss there is nothing left to be faster at: a gap "
+      "near "
+      "1 at some depth says no more than that. The tails of the noise by depth are in the table of "
+      "P2.");
   const std::string claim = "the gap between Adam and SGD grows with depth";
   const Quantity* const two = f.find("depth/L2/gap");
   const Quantity* const eight = f.find("depth/L8/gap");

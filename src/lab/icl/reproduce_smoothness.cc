@@ -161,8 +161,8 @@ void write_smoothness(const Runs& runs, Findings& f) {
   windows(runs, f);
   f.compare("Mean curvature along the step", {"smoothness/"});
   f.page.caveat(
-      "With heavy-tailed covariates (setting 3) single steps spike by orders of magnitude, Adam's "
-      "too: a mean over a window is one spike, so the medians stand beside it.");
+      "Where single steps spike, as heavy-tailed covariates (setting 3) make them, a mean over a "
+      "window is one spike, so the medians stand beside it.");
   judge_path(f);
 
   f.page.section("l0l1", "P5. Smoothness against the gradient's norm");
@@ -173,22 +173,20 @@ void write_smoothness(const Runs& runs, Findings& f) {
   correlations(runs, f);
   f.compare("Correlation and dropped steps", {"spearman/", "dropped/"});
   f.page.caveat(
-      "Negative curvatures have no logarithm and drop out of such a picture without a word: with "
-      "heavy tails every tenth step of Adam and every third of SGD. They are counted here.");
+      "Negative curvatures have no logarithm and drop out of such a picture without a word. They "
+      "are counted in the table.");
   const std::string claim = "curvature grows with the gradient's norm";
   const Quantity* const rho = f.find("spearman/default/adam");
   if (!rho || followed(runs, "default/adam")->smoothness->points.back().step < 1000) {
     return f.verdict(claim, Answer::not_measured, "Too few steps.");
   }
   const double r = rho->values[0];
-  f.verdict(
-      claim,
-      r > 0.7   ? Answer::confirmed
-      : r > 0.3 ? Answer::partly
-                : Answer::not_confirmed,
-      fmt::format("Spearman's rho is {} in setting 1 for Adam, over its first steps: a tendency "
-                  "with much scatter, not a law.",
-                  short_number(r)));
+  f.verdict(claim,
+            r > 0.7   ? Answer::confirmed
+            : r > 0.3 ? Answer::partly
+                      : Answer::not_confirmed,
+            fmt::format("Spearman's rho is {} in setting 1 for Adam, over its first steps{}.",
+                        short_number(r), r > 0.3 ? ": a tendency with scatter, not a law" : ""));
 }
 
 }  // namespace weft::icl
