@@ -63,6 +63,7 @@ struct BenchResult {
   Cost work = {};          ///< of one run; what is 0 is not known
   std::string bench = {};  ///< which one measured it; the frame fills it in
   std::optional<Plotted> plotted = {};
+  double share_of_machine = 1;  ///< of the peak of its bound: 1 / threads for a row of one core
 
   std::optional<double> percent_of_peak(const Peaks& peaks) const;
   /// None where neither FLOPs nor bytes are known. FLOPs are held against the products of the type

@@ -45,13 +45,13 @@ std::string busy_note(const Peaks& before, const Peaks& after) {
 
 std::optional<double> BenchResult::percent_of_peak(const Peaks& peaks) const {
   if (bound == Bound::none) return {};
-  return 100 * rate / peaks.of(bound);
+  return 100 * rate / (share_of_machine * peaks.of(bound));
 }
 
 std::optional<Roofline> BenchResult::roofline(const Peaks& peaks) const {
   if (work.flops <= 0 && work.bytes <= 0) return {};
   const Bound products = bound == Bound::gemm_bf16 ? bound : Bound::gemm_f32;
-  const double arithmetic = work.flops / (1e9 * peaks.of(products));
+  const double arithmetic = work.flops / (1e9 * share_of_machine * peaks.of(products));
   const double memory = work.bytes / (1e9 * peaks.bandwidth_gb_s);
   return Roofline{std::max(arithmetic, memory), memory > arithmetic};
 }

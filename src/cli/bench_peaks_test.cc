@@ -29,6 +29,9 @@ TEST(BenchPeaks, ARateIsHeldAgainstItsOwnBound) {
   const Timing timing{.median = 0.5, .spread = 0, .runs = 1};
   EXPECT_DOUBLE_EQ(*timed("a", timing, 50e9, DType::f32).percent_of_peak(peaks), 50);
   EXPECT_DOUBLE_EQ(*timed("b", timing, 50e9, DType::bf16).percent_of_peak(peaks), 25);
+  BenchResult core = timed("one of four cores", timing, 20e9, DType::f32);
+  core.share_of_machine = 0.25;
+  EXPECT_DOUBLE_EQ(*core.percent_of_peak(peaks), 80);
   EXPECT_DOUBLE_EQ(*timed("a", timing, 50e9, DType::f32).gflops, 100);
   BenchResult r = timed("c", timing);
   EXPECT_FALSE(r.percent_of_peak(peaks));
