@@ -103,6 +103,41 @@ TEST(CliIclTrain, AGridFindsTheBestRate) {
   EXPECT_EQ(lines[27].at("step"), 60);
 }
 
+// A rate far too large: one line that says where, exit 1, the curve so far and no result.
+TEST(CliIclTrain, ALostRunFails) {
+  const Scratch scratch;
+  const std::vector<std::string> small = {"optimizer=sgd", "clip=0", "steps=50", "batch=64",
+                                          "eval_batch=64"};
+  const auto expect_lost = [&](const std::string& name, std::vector<std::string> settings,
+                               const std::vector<std::string>& more,
+                               const std::vector<std::string>& said) {
+    const std::string run = scratch / name;
+    const Output got = icl_train(run, settings, more);
+    EXPECT_EQ(got.code, 1) << got.out << got.err;
+    for (const std::string& part : said) {
+      EXPECT_NE(got.err.find(part), std::string::npos) << part << " in " << got.err;
+    }
+    EXPECT_FALSE(std::filesystem::exists(run + "/result.json"));
+    EXPECT_FALSE(lines_of(run + "/metrics.jsonl").empty());
+  };
+  std::vector<std::string> large = small;
+  large.push_back("lr=1e6");
+  expect_lost("one", large, {}, {"lr 1e+06, seed 0 at step ", "smaller lr"});
+  expect_lost("seeds", large, {"--seeds", "2"}, {"2 of 2 seeds: seed 0 at step ", "seed 1"});
+  expect_lost("grid", small, {"--rates", "1e6,1e7"}, {"all 2 rates"});
+  expect_lost("init", {"layers=8", "init=1e6", "steps=5", "batch=64", "eval_batch=64"}, {},
+              {"lost", "init"});
+  // In a grid with a rate that holds, the lost one is out.
+  const std::string run = scratch / "half";
+  const Output got = icl_train(run, small, {"--rates", "1e6,0.001", "--json"});
+  ASSERT_EQ(got.code, 0) << got.err;
+  const json result = io::parse_json(got.out, "stdout");
+  EXPECT_EQ(result.at("lr"), 0.001);
+  EXPECT_EQ(result.at("grid")[0].at("lost").size(), 1u);
+  EXPECT_TRUE(result.at("grid")[1].at("lost").empty());
+  EXPECT_EQ(result.at("loss_skipped"), 0);
+}
+
 TEST(CliIclTrain, RefusesWhatItCannotDo) {
   const Scratch scratch;
   expect_refused(weft({"icl", "train"}), "--out");
@@ -110,6 +145,12 @@ TEST(CliIclTrain, RefusesWhatItCannotDo) {
   expect_refused(icl_train(scratch / "a", {"attention=softmax", "path=gram"}), "literal");
   expect_refused(icl_train(scratch / "a", {}, {"--rates", "0.1,-1"}), "--rates");
   expect_refused(icl_train(scratch / "a", {}, {"--seeds", "0"}), "--seeds");
+  expect_refused(icl_train(scratch / "a", {}, {"--rates", "0.1,0.1"}), "--rates");
+  expect_refused(icl_train(scratch / "a", {"seed=9223372036854775807"}, {"--seeds", "2"}),
+                 "--seeds");
+  expect_refused(icl_train(scratch / "a", {"d=2", "covariance=1,1e200"}), "covariance");
+  std::ofstream(scratch / "file") << "";
+  expect_refused(icl_train(scratch / "file", {"steps=1"}), "folder");
   const std::string used = scratch / "used";
   std::filesystem::create_directory(used);
   std::ofstream(used + "/setting.toml") << "";

@@ -40,18 +40,32 @@ std::vector<double> rates_of(const std::string& text, const icl::Setting& settin
 }
 
 std::string number(const json& value) {
-  return value.is_number() ? fmt::format("{:.5g}", value.get<double>()) : "-";
+  const double x = value.is_number() ? value.get<double>() : NAN;
+  return std::isfinite(x) ? fmt::format("{:.5g}", x) : "-";
 }
 
 std::string grid_table(const json& result) {
   Table table({"rate", "score", "sd", "last loss"});
   for (const json& point : result.at("grid")) {
     const bool best = point.at("lr") == result.at("lr");
-    table.row({fmt::format("{:g}{}", point.at("lr").get<double>(), best ? " *" : ""),
-               number(point.at("score").at("mean")), number(point.at("score").at("deviation")),
-               number(point.at("evaluation_loss").at("mean"))});
+    const size_t lost = point.at("lost").size();
+    table.row(
+        {fmt::format("{:g}{}", point.at("lr").get<double>(), best ? " *" : ""),
+         lost > 0 ? fmt::format("lost ({} of {} seeds)", lost, point.at("score").at("seeds").size())
+                  : number(point.at("score").at("mean")),
+         number(point.at("score").at("deviation")),
+         number(point.at("evaluation_loss").at("mean"))});
   }
   return table.str() + "* least score: clipped evaluation loss, mean of the last quarter\n";
+}
+
+/// "" where no prompt was left out.
+std::string left_out_text(const json& result) {
+  const auto training = result.at("skipped").get<int64_t>();
+  const auto fresh = result.at("loss_skipped").get<int64_t>();
+  if (training + fresh == 0) return "";
+  return fmt::format("{} training and {} fresh prompts whose error was not finite", training,
+                     fresh);
 }
 
 std::string summary(const json& result) {
@@ -74,8 +88,8 @@ std::string summary(const json& result) {
                                     result.at("floor_kind").get<std::string>())});
     table.row({"loss / floor", number(result.at("ratio"))});
   }
-  if (const int64_t skipped = result.at("skipped").get<int64_t>(); skipped > 0) {
-    table.row({"left out", fmt::format("{} prompts whose error was not finite", skipped)});
+  if (const std::string left_out = left_out_text(result); !left_out.empty()) {
+    table.row({"left out", left_out});
   }
   return text + table.str();
 }
@@ -110,6 +124,9 @@ int icl_train(const IclArguments& arguments, const Invocation& invocation) {
     return 1;
   }
   console.result(invocation.json ? io::to_json_text(result) : summary(result));
+  if (const std::string left_out = left_out_text(result); !left_out.empty()) {
+    console.note("left out: " + left_out);
+  }
   console.note("result   " + (io::Path(arguments.out) / "result.json").string());
   console.note("metrics  " + (io::Path(arguments.out) / "metrics.jsonl").string());
   return 0;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <deque>
+#include <limits>
+#include <mutex>
 #include <optional>
 
 #include "lab/icl/batch.h"
@@ -35,6 +38,7 @@ class MeasuredTraining {
     while (trainer_.step() < t.steps && !lost && !run_.stopped) {
       look();
       lost = step();
+      if (lost) run_.lost_at = trainer_.step() - 1;
       run_.stopped = trainer_.step() < t.steps && stop && stop();
     }
     if (!lost && !run_.stopped) look();
@@ -116,6 +120,17 @@ int64_t affordable_prompts(const Setting& setting, int64_t shared) {
   return prompts;
 }
 
+/// Prompts drawn at once: 8192, fewer where they are so long that a thread would hold more than
+/// 2^24 numbers. A power of 2, a divisor of what affordable_prompts() gives.
+int64_t chunk_of(const Setting& setting) {
+  constexpr int64_t kMostNumbers = int64_t{1} << 24;
+  int64_t prompts = 8192;
+  while (prompts > 2 * kPack && prompts * setting.law.d * (setting.law.n + 1) > kMostNumbers) {
+    prompts /= 2;
+  }
+  return prompts;
+}
+
 }  // namespace
 
 MeasuredRun measure(const Setting& setting, const MeasurePlan& plan, const Runtime& runtime,
@@ -123,27 +138,56 @@ MeasuredRun measure(const Setting& setting, const MeasurePlan& plan, const Runti
   return MeasuredTraining(setting, plan, runtime, observer).finish(stop);
 }
 
+double sampled_loss_cost(const Setting& setting, int64_t shared) {
+  // Forward only, a third of the way there and back, in float64: twice that.
+  return static_cast<double>(affordable_prompts(setting, shared)) * cost_of(setting, {}).prompt *
+         2 / 3;
+}
+
 SampledLoss sampled_loss(const Setting& setting, std::span<const double> theta,
-                         const Runtime& runtime, int64_t shared) {
-  constexpr int64_t kChunk = 8192;
+                         const Runtime& runtime, int64_t shared,
+                         const SampledLossObserver& observer) {
+  const int64_t chunk_prompts = chunk_of(setting);
   // Behind the steps at which a population stands for the true gradient.
   constexpr int64_t kFirstStep = int64_t{1} << 40;
-  const int64_t prompts = affordable_prompts(setting, shared);
-  const Sampler sampler(setting.law, runtime.isa);
-  Objective objective(setting, runtime);
-  std::vector<double> residuals(kChunk), losses;
-  losses.reserve(static_cast<size_t>(prompts));
-  for (int64_t chunk = 0; chunk < prompts / kChunk; ++chunk) {
-    const PromptBatch batch(
-        sampler, {setting.training.eval_seed, Purpose::population, kFirstStep + chunk}, kChunk);
-    objective.residuals(batch, theta, residuals);
-    for (const double e : residuals) {
-      if (std::isfinite(e * e)) losses.push_back(e * e);
-    }
-  }
   SampledLoss out;
-  out.prompts = prompts;
-  out.skipped = prompts - std::ssize(losses);
+  out.prompts = affordable_prompts(setting, shared);
+  const int64_t chunks = out.prompts / chunk_prompts;
+  const Sampler sampler(setting.law, runtime.isa);
+  Runtime alone = runtime;
+  alone.threads = 1;
+  std::deque<Objective> objectives;  // of each thread
+  for (int i = 0; i < runtime.threads; ++i) objectives.emplace_back(setting, alone);
+  std::vector<double> residuals(static_cast<size_t>(out.prompts));
+  std::atomic<bool> stopped{false};
+  std::mutex mutex;
+  int64_t done = 0;
+  parallel_for(runtime, chunks, [&](int64_t chunk, int thread) {
+    if (observer.stop != nullptr && observer.stop->load()) stopped = true;
+    if (stopped) return;
+    const PromptBatch batch(sampler,
+                            {setting.training.eval_seed, Purpose::population, kFirstStep + chunk},
+                            chunk_prompts);
+    objectives[static_cast<size_t>(thread)].residuals(
+        batch, theta,
+        std::span(residuals).subspan(static_cast<size_t>(chunk * chunk_prompts), chunk_prompts));
+    const std::scoped_lock lock(mutex);
+    ++done;
+    if (!observer.on_progress) return;
+    observer.on_progress(static_cast<double>(done) / static_cast<double>(chunks));
+  });
+  out.stopped = stopped;
+  std::vector<double> losses;
+  losses.reserve(residuals.size());
+  for (const double e : residuals) {
+    if (std::isfinite(e * e)) losses.push_back(e * e);
+  }
+  out.skipped = out.prompts - std::ssize(losses);
+  if (losses.empty()) {
+    out.mean = out.standard_error = out.median = out.clipped_mean =
+        std::numeric_limits<double>::quiet_NaN();
+    return out;
+  }
   out.mean = stats::mean(losses);
   out.standard_error = stats::deviation(losses) / std::sqrt(static_cast<double>(losses.size()));
   out.median = stats::median(losses);

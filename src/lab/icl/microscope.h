@@ -26,13 +26,24 @@ MeasuredRun measure(const Setting& setting, const MeasurePlan& plan, const Runti
 
 /// The losses of many fresh prompts.
 struct SampledLoss {
-  int64_t prompts = 0, skipped = 0;  ///< skipped: their error was not finite
+  int64_t prompts = 0, skipped = 0;  ///< drawn; left out of them, their error was not finite
+  /// NaN where every prompt is left out.
   double mean = 0, standard_error = 0, median = 0, clipped_mean = 0;
+  bool stopped = false;  ///< nothing above counts
 };
+/// Called from any thread, one call at a time.
+struct SampledLossObserver {
+  std::function<void(double share)> on_progress = {};  ///< share of the prompts, increasing
+  const std::atomic<bool>* stop = nullptr;
+};
+/// Floating-point operations of sampled_loss(), as cost_of() counts them.
+double sampled_loss_cost(const Setting& setting, int64_t shared);
 /// Prompts that no training and no evaluation sees, in float64: about a million, fewer where a
-/// prompt is dear or where they are `shared` by many runs, at least 32768.
+/// prompt is dear or where they are `shared` by many runs, at least 32768. The same numbers
+/// whatever the threads.
 SampledLoss sampled_loss(const Setting& setting, std::span<const double> theta,
-                         const Runtime& runtime, int64_t shared = 1);
+                         const Runtime& runtime, int64_t shared = 1,
+                         const SampledLossObserver& observer = {});
 
 /// Of many runs; called from any thread, one call at a time.
 struct JobObserver {

@@ -137,6 +137,32 @@ TEST(IclMicroscope, SampledLossOfAKnownMinimum) {
   EXPECT_LT(sampled.clipped_mean, sampled.mean);
 }
 
+TEST(IclMicroscope, SampledLossDoesNotDependOnThreadsCountsAndStops) {
+  Setting s = small(0);
+  std::vector<double> theta = initial_parameters(s.model, s.law.d, 0);
+  constexpr int64_t kShared = 64;
+  std::vector<double> shares;
+  SampledLossObserver observer;
+  observer.on_progress = [&](double share) { shares.push_back(share); };
+  const SampledLoss one = sampled_loss(s, theta, threads(1), kShared);
+  const SampledLoss two = sampled_loss(s, theta, threads(2), kShared, observer);
+  EXPECT_EQ(one.mean, two.mean);
+  EXPECT_EQ(one.median, two.median);
+  EXPECT_GE(shares.size(), 2u);
+  EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+  EXPECT_EQ(shares.back(), 1);
+  const std::atomic<bool> stop{true};
+  observer.stop = &stop;
+  EXPECT_TRUE(sampled_loss(s, theta, threads(2), kShared, observer).stopped);
+  std::fill(theta.begin(), theta.end(), 1e150);
+  const SampledLoss none = sampled_loss(s, theta, threads(1), kShared);
+  EXPECT_EQ(none.skipped, none.prompts);
+  EXPECT_TRUE(std::isnan(none.mean));
+  // Short jobs too: none of them begins behind the flag.
+  const std::vector<Job> jobs = {{"a", small(1), {}}, {"b", small(0), {}}};
+  for (const MeasuredRun& run : run_jobs(jobs, threads(1), {}, &stop)) EXPECT_TRUE(run.stopped);
+}
+
 TEST(IclMicroscope, JobsComeBackInTheirOrder) {
   std::vector<Job> jobs;
   for (int64_t i = 0; i < 5; ++i) {
@@ -183,6 +209,8 @@ TEST(IclMicroscope, ADivergingRunIsCutShort) {
   ASSERT_GE(runs[0].curve.size(), 1u);
   EXPECT_TRUE(std::isfinite(runs[0].curve[0].loss));
   EXPECT_FALSE(runs[0].stopped);
+  EXPECT_GE(runs[0].lost_at, 0);
+  EXPECT_EQ(runs[0].curve.back().step, runs[0].lost_at + 1);
   EXPECT_EQ(tuning_score(runs[0]), HUGE_VAL);
 }
 

@@ -63,6 +63,9 @@ struct MeasuredRun {
   int64_t skipped = 0;
   double seconds = 0;
   bool stopped = false;  ///< before its last step
+  /// The step behind which nothing was left to train: no prompt of its batch had a finite loss, or
+  /// the parameters were no finite numbers any more. -1: the run was not lost.
+  int64_t lost_at = -1;
 
   /// The curve's value before a step; NaN where it was not evaluated.
   double loss_at(int64_t step) const;

@@ -30,6 +30,7 @@ class Crowd {
   }
 
   MeasuredRun run(size_t job, const Runtime& runtime) noexcept {
+    if (stopped()) return unbegun(job);
     try {
       MeasureObserver one;
       if (observer_.on_point) {
@@ -56,6 +57,14 @@ class Crowd {
   }
 
  private:
+  MeasuredRun unbegun(size_t job) const {
+    MeasuredRun run;
+    run.group = jobs_[job].group;
+    run.setting = jobs_[job].setting;
+    run.stopped = true;
+    return run;
+  }
+
   bool stopped() const { return broken_.load() || (stop_ != nullptr && stop_->load()); }
 
   void progress(size_t job, double share) {

@@ -20,7 +20,7 @@ struct TrainRunRequest {
   io::Path out;
   Runtime runtime = Runtime::best();
   std::function<void(const CurvePoint&)> on_point = {};  ///< of the first run; any thread
-  std::function<void(double share)> on_progress = {};    ///< of all runs; any thread, in turn
+  std::function<void(double share)> on_progress = {};    ///< of all work; any thread, in turn
   const std::atomic<bool>* stop = nullptr;
 };
 
@@ -32,14 +32,18 @@ void refuse_used_folder(const io::Path& out);
 ///   loss, loss_standard_error, median, clipped_mean: on about a million fresh prompts in all, mean
 ///   over
 ///     seeds (of the best rate)
+///   loss_prompts: those prompts of a seed that count, the fewest of any; loss_skipped: those of
+///   all seeds that were left out, as their error was not finite; skipped: the same in training
 ///   floor, floor_kind, floor_proven, ratio = loss / floor: where floor_of() knows one
 ///   evaluation: mean, median and clipped mean on the fixed batch
 ///   matrices: of the first seed, by name, as lists of rows; seeds[]: the same for each
 ///   grid[]: lr, score (clipped evaluation loss over the last quarter), loss: where rates were
-///   given
-/// Returns what it wrote; null where it was stopped. Throws Error(usage) where `out` holds a run,
-/// Error(runtime) where it cannot be written, where the parameters of every rate stop being finite
-/// numbers.
+///   given, and lost[]: seeds that ended early, with the step; such a rate has no score and cannot
+///   be the best
+/// Returns what it wrote; null where it was stopped. Throws Error(usage) where `out` holds a run or
+/// is a file, or seeds or rates make no sense; Error(runtime) where it cannot be written, and where
+/// a run is lost (of every rate): it names seeds and steps, metrics.jsonl is kept and there is no
+/// result.json.
 nlohmann::json train_run(const TrainRunRequest& request);
 
 /// What `weft icl measure` reads of a run folder.
