@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "io/atomic.h"
 #include "io/json.h"
+#include "lab/icl/comparison.h"
 #include "lab/icl/floor.h"
 #include "lab/icl/layout.h"
 #include "lab/icl/metrics_lines.h"
@@ -126,6 +127,8 @@ json result_of(std::span<const MeasuredRun* const> runs, const Runtime& runtime)
       {"seeds", std::move(seeds)}};
   if (runs.size() > 1) result["loss_over_seeds"] = to_json_over_seeds(loss);
   add_floor(result, setting);
+  const json comparison = comparison_of(setting, runs[0]->theta);
+  if (!comparison.is_null()) result["comparison"] = comparison;
   return result;
 }
 

@@ -33,6 +33,7 @@ void refuse_used_folder(const io::Path& out);
 ///   over
 ///     seeds (of the best rate)
 ///   floor, floor_kind, floor_proven, ratio = loss / floor: where floor_of() knows one
+///   comparison: of the first seed with gradient descent, where comparison_of() has one
 ///   evaluation: mean, median and clipped mean on the fixed batch
 ///   matrices: of the first seed, by name, as lists of rows; seeds[]: the same for each
 ///   grid[]: lr, score (clipped evaluation loss over the last quarter), loss: where rates were
