@@ -53,6 +53,14 @@ TEST(CliIclTrain, OneLayerReachesItsClosedFloor) {
       EXPECT_NEAR(q[r][c].get<double>(), r == c ? -0.769231 : 0, 0.08) << r << " " << c;
     }
   }
+  const json& descent = result.at("comparison");  // with the one step of 2212.07677
+  EXPECT_NEAR(descent.at("step_sizes").at(0).get<double>(), 0.769231, 1e-6);
+  EXPECT_NEAR(descent.at("reading").at("a").at(0).get<double>(), 0.769231, 0.05);
+  EXPECT_LT(descent.at("reading").at("distance_q").at(0).get<double>(), 0.2);
+  EXPECT_TRUE(descent.at("reading").at("b").empty());
+  EXPECT_GT(descent.at("cosine").get<double>(), 0.98);
+  EXPECT_LT(descent.at("prediction_difference").get<double>(), 0.3);
+  EXPECT_LT(descent.at("model_difference").get<double>(), 0.3);
   EXPECT_FALSE(has_controls(got.err)) << got.err;
 }
 

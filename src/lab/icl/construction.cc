@@ -86,12 +86,25 @@ Eigen::VectorXd implied_weights(const reference::Model& model, const reference::
 
 Agreement agreement(const reference::Model& a, const reference::Model& b,
                     std::span<const reference::Prompt> prompts) {
+  Agreement mean =
+      agreement([&](const reference::Prompt& p) { return implied_weights(a, p); },
+                [&](const reference::Prompt& p) { return implied_weights(b, p); }, prompts);
+  mean.prediction_difference = 0;  // by the layers, not by the weights that they imply
+  for (const reference::Prompt& p : prompts) {
+    mean.prediction_difference +=
+        std::abs(reference::prediction(a, p) - reference::prediction(b, p)) /
+        static_cast<double>(prompts.size());
+  }
+  return mean;
+}
+
+Agreement agreement(const WeightsOf& a, const WeightsOf& b,
+                    std::span<const reference::Prompt> prompts) {
   Agreement mean;
   const auto n = static_cast<double>(prompts.size());
   for (const reference::Prompt& p : prompts) {
-    const Eigen::VectorXd wa = implied_weights(a, p), wb = implied_weights(b, p);
-    mean.prediction_difference +=
-        std::abs(reference::prediction(a, p) - reference::prediction(b, p)) / n;
+    const Eigen::VectorXd wa = a(p), wb = b(p);
+    mean.prediction_difference += std::abs((wa - wb).dot(p.query)) / n;
     mean.model_difference += (wa - wb).norm() / n;
     mean.cosine += wa.dot(wb) / ((wa.norm() + 1e-8) * (wb.norm() + 1e-8)) / n;
   }

@@ -2,6 +2,7 @@
 // 2212.07677), how close another comes to them, and how trained matrices read as GD++.
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "lab/icl/population.h"
@@ -34,6 +35,11 @@ struct Agreement {
   double cosine = 0;                 ///< of their implied weights, 1e-8 added to each norm
 };
 Agreement agreement(const reference::Model& a, const reference::Model& b,
+                    std::span<const reference::Prompt> prompts);
+/// The same of whatever makes weights out of a prompt and predicts with them: a model's implied
+/// ones, or gradient descent itself.
+using WeightsOf = std::function<Eigen::VectorXd(const reference::Prompt&)>;
+Agreement agreement(const WeightsOf& a, const WeightsOf& b,
                     std::span<const reference::Prompt> prompts);
 
 /// Half way between a trained model and a constructed one of one head a layer: Q of the trained one

@@ -9,9 +9,8 @@
 namespace weft::icl {
 namespace {
 
-/// True where a change of coordinates makes covariates and teacher standard normal.
-bool is_standard(const PromptLaw& law) {
-  return law.covariates == Covariates::gaussian && (law.covariance.empty() || law.whitened_weights);
+bool has_multiples_of_the_identity(Form form) {
+  return form == Form::gdpp || form == Form::diag4;
 }
 
 bool is_linear(const Setting& s) {
@@ -23,7 +22,7 @@ bool is_linear(const Setting& s) {
 /// is odd, and laws are symmetric.
 Floor one_layer(const Setting& s) {
   const Population p = population_of(s.law);
-  if (s.model.form == Form::gdpp || s.model.form == Form::diag4) {
+  if (has_multiples_of_the_identity(s.model.form)) {
     return {loss(p, closed_minimiser_scalar(p)),
             "minimum over multiples of the identity, one layer, closed form", true};
   }
@@ -34,7 +33,7 @@ Floor one_layer(const Setting& s) {
 /// Multiples of I in every layer; that no other matrices do better is not proven.
 std::optional<Floor> descent(const Setting& s) {
   const auto layers = static_cast<int>(s.model.layers);
-  if (s.model.layers > kMaxFloorSteps || !is_standard(s.law)) return {};
+  if (s.model.layers > kMaxFloorSteps || !is_standard(s)) return {};
   const double noise = noise_variance(s.law);
   if (s.model.tied) {
     return Floor{tied_descent_floor(s.law.d, s.law.n, layers, noise).loss,
@@ -48,15 +47,27 @@ std::optional<Floor> descent(const Setting& s) {
 }
 
 std::optional<Floor> gdpp(const Setting& s) {
-  if (s.model.layers > kMaxGdppLayers || !is_standard(s.law) || s.model.tied) return {};
+  if (s.model.layers > kMaxGdppLayers || !is_standard(s) || s.model.tied) return {};
   const GdppLoss::Found best = gdpp_floor(s.law.d, s.law.n, static_cast<int>(s.model.layers));
   return Floor{best.loss, "best known GD++ (multiples of the identity), not proven to be the best"};
 }
 
 }  // namespace
 
+bool is_standard(const Setting& s) {
+  if (s.law.covariates != Covariates::gaussian) return false;
+  if (s.law.covariance.empty()) return true;
+  if (!s.law.whitened_weights) return false;
+  if (!has_multiples_of_the_identity(s.model.form)) return true;
+  const Matrix sigma = covariance_of(s.law);
+  return sigma.isApprox(sigma(0, 0) * Matrix::Identity(sigma.rows(), sigma.cols()), 1e-12);
+}
+
 std::optional<Floor> floor_of(const Setting& s) {
+  // Heads of ReLU scores with opposite signs add up to linear ones, and the label's rows of `full`
+  // reach into the scores: this minimum is not theirs.
   const bool standard_relu = s.model.scores == Scores::relu && s.model.layers == 1 &&
+                             s.model.heads == 1 && s.model.form != Form::full &&
                              s.law.covariates == Covariates::gaussian && s.law.covariance.empty();
   const bool noisy = s.law.teacher == Teacher::linear && noise_variance(s.law) > 0;
   if (standard_relu && !noisy && s.law.teacher == Teacher::linear && s.model.hidden == 0) {

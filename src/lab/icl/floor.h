@@ -17,6 +17,11 @@ struct Floor {
   double error = 0;  ///< standard error of a sampled floor, 0 of an exact one
 };
 
+/// True where a change of coordinates that leaves the form what it is makes covariates and teacher
+/// standard normal: x = Sigma^(1/2) u with w ~ N(0, Sigma^-1) turns Q into Sigma^-1 Q, which
+/// multiples of I (`gdpp`, `diag4`) follow only where Sigma is one itself.
+bool is_standard(const Setting& setting);
+
 /// By form and law: one linear layer: the exact minimum; B = 0: exact for steps that are multiples
 /// of I; GD++ to 3 layers: the best point that a search finds; label noise and more layers: the
 /// Bayes risk, sampled. None where nothing is known (other scores of several layers, a perceptron,

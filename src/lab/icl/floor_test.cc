@@ -147,6 +147,56 @@ TEST(IclFloor, ManyLayers) {
   EXPECT_DOUBLE_EQ(floor_of(whitened)->loss, three->loss);
 }
 
+// Multiples of I cannot become Sigma^-1: whitened weights do not make a stretched law the standard
+// one for them, and the standard floor would be one that they cannot reach.
+TEST(IclFloor, MultiplesOfTheIdentityDoNotFollowTheCovariance) {
+  for (const Form form : {Form::block, Form::gdpp, Form::diag4}) {
+    Setting s = with(2, form);
+    s.law.whitened_weights = true;
+    s.law.covariance = {1, 1, 0.25, 0.0625, 1};
+    const std::optional<Floor> stretched = floor_of(s);
+    EXPECT_EQ(stretched.has_value(), form == Form::block) << name_of(form);
+    EXPECT_EQ(is_standard(s), form == Form::block) << name_of(form);
+    if (stretched) {
+      EXPECT_NEAR(stretched->loss, 0.057501, 5e-7);
+    }
+    // One layer of them has its own minimum, above that of any Q.
+    s.model.layers = 1;
+    const double one = floor_of(s)->loss;
+    if (form == Form::block) {
+      EXPECT_NEAR(one, 1.153846, 5e-7);
+    } else {
+      EXPECT_GT(one, 1.3) << name_of(form);
+    }
+    s.law.covariance.assign(5, 4.0);
+    EXPECT_TRUE(is_standard(s));
+    EXPECT_NEAR(floor_of(s)->loss, 1.153846, 5e-7) << name_of(form);
+  }
+  Setting noisy = with(2, Form::gdpp);
+  noisy.law.covariance = {1, 1, 0.25, 0.0625, 1};
+  noisy.law.whitened_weights = true;
+  noisy.law.label_noise = 0.5;
+  EXPECT_NE(floor_of(noisy)->kind.find("Bayes"), std::string::npos);
+}
+
+// The Bayes risk in other coordinates is that of the standard law.
+TEST(IclFloor, BayesRiskIsTheSameInOtherCoordinates) {
+  PromptLaw law;
+  law.label_noise = 1;
+  const Estimate plain = bayes_floor(law, 3000);
+  law.covariance = {1, 1, 0.25, 0.0625, 1};
+  law.whitened_weights = true;
+  const Estimate whitened = bayes_floor(law, 3000);
+  EXPECT_NEAR(whitened.mean, plain.mean, 4 * std::hypot(plain.error, whitened.error));
+}
+
+TEST(IclFloor, HeadsOfReluHaveAnother) {
+  Setting s = with(1, Form::full);
+  s.model.scores = Scores::relu;
+  s.model.heads = 2;
+  EXPECT_FALSE(floor_of(s));
+}
+
 TEST(IclFloor, NoisyAndUnknown) {
   Setting noisy = with(3, Form::block);
   noisy.law.label_noise = 1;

@@ -20,7 +20,7 @@ std::span<const OracleGroup> oracle_groups() {
       {"O9", "GD++: steps that also shrink the covariates", oracles_of_gdpp},
       {"O10", "symmetries of predictions", oracles_of_symmetries},
       {"O11", "the Bayes risk under label noise", oracles_of_bayes},
-      {"construction", "one step of gradient descent, written down (2212.07677)",
+      {"construction", "gradient descent and GD++, written down and read back (2212.07677)",
        oracles_of_construction},
   };
   return kGroups;

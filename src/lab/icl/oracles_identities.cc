@@ -63,6 +63,74 @@ Model turned(const Model& model, const Matrix& t) {
   return other;
 }
 
+double mean_loss(const Model& model, std::span<const Prompt> prompts) {
+  double sum = 0;
+  for (const Prompt& p : prompts) sum += std::pow(reference::residual(model, p), 2);
+  return sum / static_cast<double>(prompts.size());
+}
+
+/// The metrics of 2212.07677, of a constructed network against the step that it is.
+void add_agreement(std::vector<Oracle>& all, const Model& step, double rate,
+                   const Eigen::VectorXd& w0) {
+  const char* const by = "implied weights beside a step on weights; equal ones";
+  const std::vector<Prompt> drawn = prompts();
+  const Agreement same =
+      agreement([&](const Prompt& p) { return implied_weights(step, p); },
+                [&](const Prompt& p) { return descent_step(p, rate, w0); }, drawn);
+  all.push_back({"prediction difference", same.prediction_difference, 0, 1e-14, by});
+  all.push_back({"model difference", same.model_difference, 0, 1e-14, by});
+  // 1e-8 is added to each norm, so the cosine of equal weights lies below 1.
+  all.push_back({"cosine", same.cosine, 1, 1e-6, by});
+  const Agreement twice =
+      agreement([&](const Prompt& p) { return implied_weights(step, p); },
+                [&](const Prompt& p) { return descent_step(p, 2 * rate, w0); }, drawn);
+  double norm = 0;
+  for (const Prompt& p : drawn) norm += descent_step(p, rate, w0).norm() / kPrompts;
+  all.push_back({"model difference from twice the step", twice.model_difference, norm, 1e-13,
+                 "implied weights; mean norm of the step"});
+}
+
+/// Half way between two parameterisations of one model lies that model: the scale that P and Q
+/// share is undone first.
+void add_interpolation(std::vector<Oracle>& all) {
+  const Model constructed = random_model(Form::block, 2, 0.2);
+  Model other = constructed;
+  for (reference::Layer& layer : other.layers) {
+    layer[0].P *= -2.5;
+    layer[0].Q /= -2.5;
+  }
+  const std::vector<Prompt> drawn = prompts();
+  const double loss = mean_loss(constructed, drawn);
+  all.push_back({"other scales: loss", mean_loss(other, drawn), loss, 1e-12 * (1 + loss),
+                 "P times -2.5, Q by -2.5; as constructed"});
+  all.push_back({"half way between them: loss", mean_loss(interpolate(other, constructed), drawn),
+                 loss, 1e-12 * (1 + loss), "interpolated matrices; as constructed"});
+}
+
+/// Blocks written as GD++ in stretched coordinates, read back.
+void add_reading(std::vector<Oracle>& all) {
+  const std::vector<double> a = {.33830, 2.09084, 8.56806}, b = {.87758, .57816, 0};
+  const Matrix sigma = covariance_of(stretched_law()), inverse = sigma.inverse();
+  Model model;
+  for (size_t l = 0; l < a.size(); ++l) {
+    reference::Head h{Matrix::Zero(6, 6), Matrix::Zero(6, 6)};
+    h.P.topLeftCorner(5, 5) = b[l] * Matrix::Identity(5, 5);
+    h.P(5, 5) = 1;
+    h.Q.topLeftCorner(5, 5) = -a[l] * inverse;
+    model.layers.push_back({h});
+  }
+  const GdppReading read = read_as_gdpp(model, sigma);
+  const char* const by = "reading of B = b I, Q = -a Sigma^-1; as written";
+  double distance = 0;
+  for (size_t l = 0; l < a.size(); ++l) {
+    const std::string layer = "GD++ reading, layer " + std::to_string(l + 1);
+    all.push_back({layer + ": a", read.a[l], a[l], 1e-14 * a[l], by});
+    if (l < 2) all.push_back({layer + ": b", read.b[l], b[l], 1e-14, by});
+    distance = std::max({distance, read.distance_q[l], read.distance_b[l]});
+  }
+  all.push_back({"GD++ reading: distance from multiples of I", distance, 0, 1e-14, by});
+}
+
 }  // namespace
 
 std::vector<Oracle> oracles_of_descent_layers() {
@@ -156,6 +224,9 @@ std::vector<Oracle> oracles_of_construction() {
   }
   all.push_back(
       furthest("labels after one layer", labels, 1e-14, "the formulas; a step on weights"));
+  add_agreement(all, step, 0.7, w0);
+  add_interpolation(all);
+  add_reading(all);
   const char* const by = "conjugate gradients; recorded in the lab's tables";
   PromptLaw law;
   law.d = law.n = 10;

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "io/atomic.h"
 #include "io/json.h"
+#include "lab/icl/comparison.h"
 #include "lab/icl/floor.h"
 #include "lab/icl/layout.h"
 #include "lab/icl/metrics_lines.h"
@@ -237,6 +238,8 @@ json result_of(std::span<const MeasuredRun* const> runs, std::span<const Sampled
                  {"seeds", std::move(seeds)}};
   if (runs.size() > 1) result["loss_over_seeds"] = to_json_over_seeds(means);
   add_floor(result, setting);
+  const json comparison = comparison_of(setting, runs[0]->theta);
+  if (!comparison.is_null()) result["comparison"] = comparison;
   return result;
 }
 

@@ -35,6 +35,7 @@ void refuse_used_folder(const io::Path& out);
 ///   loss_prompts: those prompts of a seed that count, the fewest of any; loss_skipped: those of
 ///   all seeds that were left out, as their error was not finite; skipped: the same in training
 ///   floor, floor_kind, floor_proven, ratio = loss / floor: where floor_of() knows one
+///   comparison: of the first seed with gradient descent, where comparison_of() has one
 ///   evaluation: mean, median and clipped mean on the fixed batch
 ///   matrices: of the first seed, by name, as lists of rows; seeds[]: the same for each
 ///   grid[]: lr, score (clipped evaluation loss over the last quarter), loss: where rates were
