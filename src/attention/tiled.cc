@@ -174,8 +174,10 @@ void forward_split(const AttentionProblem& p, const AttentionRun& run, const Run
 }
 
 /// Whether decoding is split over keys where it has so many tasks.
-bool splits(const AttentionRun& run, const Runtime& rt, const ForwardMemory& memory, Int tasks) {
-  return memory.blocks > 0 && rt.threads > 1 && tasks < kTasksOfThread * rt.threads &&
+bool splits(const AttentionProblem& p, const AttentionRun& run, const Runtime& rt,
+            const ForwardMemory& memory, Int tasks) {
+  return memory.blocks > 0 && rt.threads > 1 &&
+         tasks < kTasksOfThread * std::min(rt.threads, p.threads) &&  // as memory is planned
          run.past >= 2 * kBlock * kBlocksOfTask;
 }
 
@@ -186,7 +188,7 @@ void widen_tasks(const AttentionProblem& p, const AttentionRun& run, const Runti
   const int most = most_key_heads(p, lanes);
   const Int tasks = p.kv_heads / most * table.tiles;
   table.key_heads = most;
-  if (tasks >= rt.threads || splits(run, rt, memory, tasks)) return;
+  if (tasks >= rt.threads || splits(p, run, rt, memory, tasks)) return;
   const Int room = p.kv_heads * table.tiles / rt.threads;
   table.key_heads = divisor(p.kv_heads, std::clamp<Int>(room, 1, most));
 }
@@ -198,7 +200,7 @@ void forward(const AttentionProblem& p, const AttentionRun& run, const Runtime& 
   const bool decoding = decodes(run, table);
   if (decoding) widen_tasks(p, run, rt, memory, k->shape.lanes, table);
   const Int heads = p.kv_heads / table.key_heads * table.chunks, tasks = heads * table.tiles;
-  if (decoding && splits(run, rt, memory, tasks)) {
+  if (decoding && splits(p, run, rt, memory, tasks)) {
     forward_split(p, run, rt, k, table, memory, tasks);
     return;
   }
