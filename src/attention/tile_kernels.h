@@ -30,11 +30,7 @@ struct TileFunctions {
     TileScratch s{};
     carve(s, p, kShape<T>, false, memory);
     const Decode<One, T> decode(p, run, t, task, s);
-    const Int part = p.sets * decode_part(p, kShape<T>);
-    // In the order of the addresses.
-    for (Int n = smaller(to, decode.blocks()); n-- > from;) {
-      decode.weigh(n, parts + (n - from) * part);
-    }
+    decode.weigh(from, smaller(to, decode.blocks()), parts);
   }
   static bool join(const AttentionProblem& p, const AttentionRun& run, const TileTable& t, Int task,
                    Int count, const float* parts, char* memory) {

@@ -78,8 +78,9 @@ size_t tile_bytes(const AttentionProblem& p, TileShape shape, bool backward) {
 
 /// Decoding is split over keys where it has fewer tasks than this for each thread.
 constexpr Int kTasksOfThread = 4;
-/// Blocks of keys for which a task of its own pays.
-constexpr Int kBlocksOfTask = 8;
+/// Blocks of keys for which a task of its own pays, and the most of a task: enough to fill the lanes
+/// of a vector where there is one head.
+constexpr Int kLeastOfTask = 8, kBlocksOfTask = 16;
 
 struct ForwardMemory {
   explicit ForwardMemory(const AttentionProblem& p, TileShape shape, char* base) {
@@ -178,7 +179,7 @@ bool splits(const AttentionProblem& p, const AttentionRun& run, const Runtime& r
             const ForwardMemory& memory, Int tasks) {
   return memory.blocks > 0 && rt.threads > 1 &&
          tasks < kTasksOfThread * std::min(rt.threads, p.threads) &&  // as memory is planned
-         run.past >= 2 * kBlock * kBlocksOfTask;
+         run.past >= 2 * kBlock * kLeastOfTask;
 }
 
 /// Puts as many heads of keys and values side by side as a vector has room for, or, where that
