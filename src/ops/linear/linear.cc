@@ -111,7 +111,11 @@ void Linear::few_rows(const Frame& frame) const noexcept {
                           : out_type_ == DType::f32 ? kernel_.bf16_f32
                                                     : kernel_.bf16;
   const int64_t rows = frame.run.rows();
-  const float* x = floats_of(frame.in[0], type_, rows * in_, frame.scratch);
+  const void* x = frame.in[0];
+  if (type_ == DType::bf16) {
+    kernel_.pack_bf16(x, rows, in_, frame.scratch);
+    x = frame.scratch;
+  }
   parallel_for(runtime_, (out_ + kMatvecBlock - 1) / kMatvecBlock, [&](int64_t task, int) {
     const int64_t begin = task * kMatvecBlock;
     matvec({x, frame.in[1], frame.out[0], rows, in_, out_, begin,

@@ -23,10 +23,12 @@ inline constexpr int64_t kPanelRows = 16;
 
 }  // namespace weft
 
-// Names of matvec: the type of the weights, of y where it is another; x is f32. Names of panel: the
-// type of x, of the weights where it is another, of y where it is another. `x` of a panel function
-// is what pack made: [panels, in, 16] in f32; for the `_dot` ones, which need a CPU that multiplies
-// bf16 (AVX512_BF16), [panels, (in + 1) / 2, 16, 2] in bf16.
+// Names of matvec: the type of the weights, of y where it is another. Names of spread, pack and
+// panel: the type of x, of the weights where it is another, of y where it is another. `x` of a
+// matvec is f32, for bf16 and int8 weights what spread made of it, [rows, in] in the order in which
+// the weights come out of their words. `x` of a panel function is what pack made: [panels, in, 16]
+// in f32; for the `_dot` ones, which need a CPU that multiplies bf16 (AVX512_BF16), [panels, (in +
+// 1) / 2, 16, 2] in bf16.
 #define WEFT_DECLARE(isa)                                                                    \
   namespace weft::isa {                                                                      \
   void matvec_f32(const MatvecArgs& args) noexcept;                                          \
@@ -34,6 +36,9 @@ inline constexpr int64_t kPanelRows = 16;
   void matvec_bf16_f32(const MatvecArgs& args) noexcept;                                     \
   void matvec_int8_f32(const MatvecArgs& args) noexcept;                                     \
   void matvec_int8_bf16(const MatvecArgs& args) noexcept;                                    \
+  void spread_bf16(const void* x, int64_t rows, int64_t in, void* to) noexcept;              \
+  void spread_f32_int8(const void* x, int64_t rows, int64_t in, void* to) noexcept;          \
+  void spread_bf16_int8(const void* x, int64_t rows, int64_t in, void* to) noexcept;         \
   void widen_f32(const void* w, const float* scale, int64_t in, int64_t begin, int64_t end,  \
                  void* to) noexcept;                                                         \
   void widen_bf16(const void* w, const float* scale, int64_t in, int64_t begin, int64_t end, \

@@ -41,7 +41,7 @@ class Projection final : public Op {
   void check(std::span<const TensorDesc> inputs, const PlanContext& context) const;
   void cut(const PlanContext& context);
   void plan_memory(const PlanContext& context, OpPlan& plan);
-  const Panels& panels() const;
+  const FewRows& few_rows_of(int64_t rows) const;
   void few_rows(const Frame& frame) const noexcept;
   void many_rows(const Frame& frame) const noexcept;
   const void* dequantised(const Frame& frame, size_t product) const noexcept;
@@ -138,7 +138,7 @@ void Projection::plan_memory(const PlanContext& context, OpPlan& plan) {
   weight_bytes_ = 0;
   if (!kernel_.gemm) return;
   const int64_t rows = context.rows(), few = std::min(rows, kFewRows);
-  if (type_ == DType::bf16) {
+  if (type_ == DType::bf16 || int8()) {
     plan.forward_scratch =
         static_cast<size_t>(std::min(rows, kMatvecRows) * spec_.in) * sizeof(float);
   }
@@ -160,7 +160,8 @@ void Projection::plan_memory(const PlanContext& context, OpPlan& plan) {
   plan.forward_scratch = std::max(plan.forward_scratch, weight_bytes_ + scratch);
 }
 
-const Panels& Projection::panels() const {
+const FewRows& Projection::few_rows_of(int64_t rows) const {
+  if (rows <= kMatvecRows) return type_ == DType::f32 ? kernel_.f32 : kernel_.bf16;
   if (type_ == DType::f32) return kernel_.f32_panels;
   const bool dot = kernel_.bf16_dot_panels.pack != nullptr && runtime_.isa >= Isa::avx512bf16;
   return dot ? kernel_.bf16_dot_panels : kernel_.bf16_panels;
@@ -168,14 +169,12 @@ const Panels& Projection::panels() const {
 
 void Projection::few_rows(const Frame& frame) const noexcept {
   const int64_t rows = frame.run.rows();
-  const bool widen = out_type_ != type_, packed = rows > kMatvecRows;
+  const FewRows& functions = few_rows_of(rows);
+  const MatvecFn function = functions.function(int8(), out_type_ != type_);
   const void* x = frame.in[0];
-  if (!packed) x = floats_of(x, type_, rows * spec_.in, frame.scratch);
-  MatvecFn function = (type_ == DType::f32 ? kernel_.f32 : kernel_.bf16).function(int8(), widen);
-  if (packed) {
-    panels().pack(x, rows, spec_.in, frame.scratch);
+  if (const PackFn pack = int8() ? functions.pack_int8 : functions.pack; pack != nullptr) {
+    pack(x, rows, spec_.in, frame.scratch);
     x = frame.scratch;
-    function = panels().few.function(int8(), widen);
   }
   parallel_for(runtime_, static_cast<int64_t>(tasks_.size()), [&](int64_t task, int) {
     for (const Piece& piece : tasks_[static_cast<size_t>(task)]) {
