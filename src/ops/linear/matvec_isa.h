@@ -20,6 +20,7 @@ struct MatvecArgs {
 
 /// Rows of x that a panel holds side by side, whatever the instruction set: the lanes of AVX-512.
 inline constexpr int64_t kPanelRows = 16;
+inline constexpr int64_t kMostPanels = 2;  ///< of one call
 
 }  // namespace weft
 

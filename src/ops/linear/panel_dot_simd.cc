@@ -4,7 +4,7 @@
 #include "ops/linear/matvec_isa.h"
 
 #if defined(WEFT_ISA_avx512)
-#include "ops/linear/weights_simd.h"
+#include "ops/linear/panel.h"
 
 // The instruction is beyond what the folder's AVX-512 objects may use; whoever chooses these
 // functions has asked for Isa::avx512bf16.
@@ -13,113 +13,65 @@
 namespace weft::avx512 {
 namespace {
 
-constexpr int kWeights = 16;            // weight rows at a time: sums of 16 registers
-constexpr int64_t kChunk = 256;         // columns at a time; even
-constexpr int64_t kPairs = kPanelRows;  // pairs of a panel row
-
-typedef int32_t Pairs __attribute__((vector_size(64)));
-
-struct Sums {
-  Vec at[kWeights][1];
+struct InPairs {
+  using Weight = bf16;
+  template <int kCount>
+  WEFT_DOT static void absorb(const float* panel, const bf16* block, int64_t steps, PanelNext next,
+                              PanelSums& sums) {
+    Vec s[kCount];
+    for (int o = 0; o < kCount; ++o) s[o] = sums.at[o][0];
+    for (int64_t i = 0; i < steps; ++i) {
+      const auto x = (__m512bh)load(panel + i * kPanelRows);
+      __builtin_prefetch(next.at + i * next.step, 0, 2);
+#pragma GCC unroll 16
+      for (int o = 0; o < kCount; ++o) {
+        int32_t pair;
+        std::memcpy(&pair, static_cast<const void*>(block + o * PanelBlock<bf16>::kStride + 2 * i),
+                    sizeof pair);
+        s[o] = _mm512_dpbf16_ps(s[o], x, (__m512bh)_mm512_set1_epi32(pair));
+      }
+    }
+    for (int o = 0; o < kCount; ++o) sums.at[o][0] = s[o];
+  }
 };
-
-WEFT_INLINE int32_t pair_at(const bf16* w) {
-  int32_t bits;
-  std::memcpy(&bits, static_cast<const void*>(w), sizeof bits);
-  return bits;
-}
-
-WEFT_DOT inline Vec dot(Vec sum, Pairs x, Pairs w) {
-  return _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)w);
-}
-
-/// One chunk: n columns of kCount weight rows, `stride` elements apart, and of the panel.
-template <int kCount>
-WEFT_DOT inline void absorb(const int32_t* panel, const bf16* w, int64_t stride, int64_t n,
-                            Sums& sums) {
-  Vec s[kCount];
-  for (int o = 0; o < kCount; ++o) s[o] = sums.at[o][0];
-  Pairs x;
-  for (int64_t i = 0; i + 2 <= n; i += 2) {
-    std::memcpy(&x, panel + i / 2 * kPairs, sizeof x);
-    for (int o = 0; o < kCount; ++o) s[o] = dot(s[o], x, Pairs{} + pair_at(w + o * stride + i));
-  }
-  if (n % 2 != 0) {  // the last column has no partner; beyond it lies another row, or nothing
-    std::memcpy(&x, panel + n / 2 * kPairs, sizeof x);
-    for (int o = 0; o < kCount; ++o) {
-      s[o] = dot(s[o], x, Pairs{} + static_cast<int32_t>(w[o * stride + n - 1].bits));
-    }
-  }
-  for (int o = 0; o < kCount; ++o) sums.at[o][0] = s[o];
-}
-
-template <int kCount>
-WEFT_DOT inline void absorb_weights(const int32_t* panel, const bf16* w, int64_t in, int64_t n,
-                                    Sums& sums) {
-  absorb<kCount>(panel, w, in, n, sums);
-}
-template <int kCount>
-WEFT_DOT inline void absorb_weights(const int32_t* panel, const Int8* w, int64_t in, int64_t n,
-                                    Sums& sums) {
-  alignas(64) bf16 half[kCount * kChunk];
-  for (int o = 0; o < kCount; ++o) widen_row(w + o * in, n, half + o * kChunk);
-  absorb<kCount>(panel, half, kChunk, n, sums);
-}
-
-template <int kCount, class W, class Y>
-WEFT_DOT inline void block(const MatvecArgs& a, int64_t o) {
-  const W* w = static_cast<const W*>(a.w) + o * a.in;
-  const bool more = o + 2 * kCount <= a.end;
-  const int64_t pairs = (a.in + 1) / 2;
-  for (int64_t first = 0; first < a.rows; first += kPanelRows) {
-    const int32_t* panel = static_cast<const int32_t*>(a.x) + first / kPanelRows * pairs * kPairs;
-    Sums sums = {};
-    for (int64_t i = 0; i < a.in; i += kChunk) {
-      const int64_t n = a.in - i < kChunk ? a.in - i : kChunk;
-      if (more && first == 0) prefetch_rows(w + kCount * a.in, a.in, i, n, kCount);
-      absorb_weights<kCount>(panel + i / 2 * kPairs, w + i, a.in, n, sums);
-    }
-    write_panel<1, Y>(a, o, kCount, first, sums.at);
-  }
-}
-
-template <class W, class Y>
-WEFT_DOT inline void panel(const MatvecArgs& a) {
-  int64_t o = a.begin;
-  for (; o + kWeights <= a.end; o += kWeights) block<kWeights, W, Y>(a, o);
-  for (; o < a.end; ++o) block<1, W, Y>(a, o);
-}
 
 }  // namespace
 
 void pack_bf16_dot(const void* from, int64_t rows, int64_t in, void* to) noexcept {
   const bf16* x = static_cast<const bf16*>(from);
-  int32_t* out = static_cast<int32_t*>(to);  // [panels, pairs, 16]
+  auto* out = static_cast<float*>(to);  // [panels, pairs, 16] words
   const int64_t pairs = (in + 1) / 2;
-  for (int64_t first = 0; first < rows; first += kPanelRows, out += pairs * kPairs) {
+  for (int64_t first = 0; first < rows; first += kPanelRows, out += pairs * kPanelRows) {
     const int64_t present = rows - first < kPanelRows ? rows - first : kPanelRows;
     if (present < kPanelRows) {
-      std::memset(out, 0, static_cast<size_t>(pairs * kPairs) * sizeof(int32_t));
+      std::memset(out, 0, static_cast<size_t>(pairs * kPanelRows) * sizeof(float));
     }
+    const bool even = in % 2 == 0;  // rows are whole numbers of words
+    const int64_t whole = present == kPanelRows && even ? pairs / kLanes * kLanes : 0;
+    transpose(reinterpret_cast<const float*>(x + first * in), kPanelRows, whole, in / 2, out,
+              kPanelRows);
     for (int64_t r = 0; r < present; ++r) {
       const bf16* row = x + (first + r) * in;
-      for (int64_t p = 0; p < in / 2; ++p) out[p * kPairs + r] = pair_at(row + 2 * p);
-      if (in % 2 != 0) out[(pairs - 1) * kPairs + r] = row[in - 1].bits;
+      for (int64_t p = whole; p < pairs; ++p) {
+        const size_t bytes = 2 * p + 1 < in ? sizeof(float) : sizeof(bf16);
+        out[p * kPanelRows + r] = 0;
+        std::memcpy(out + p * kPanelRows + r, static_cast<const void*>(row + 2 * p), bytes);
+      }
     }
   }
 }
 
 WEFT_DOT void panel_dot_bf16(const MatvecArgs& args) noexcept {
-  panel<bf16, bf16>(args);
+  panel_product<InPairs, bf16, bf16>(args);
 }
 WEFT_DOT void panel_dot_bf16_f32(const MatvecArgs& args) noexcept {
-  panel<bf16, float>(args);
+  panel_product<InPairs, bf16, float>(args);
 }
 WEFT_DOT void panel_dot_bf16_int8(const MatvecArgs& args) noexcept {
-  panel<Int8, bf16>(args);
+  panel_product<InPairs, Int8, bf16>(args);
 }
 WEFT_DOT void panel_dot_bf16_int8_f32(const MatvecArgs& args) noexcept {
-  panel<Int8, float>(args);
+  panel_product<InPairs, Int8, float>(args);
 }
 
 }  // namespace weft::avx512

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kMatvecRows = 4;  // more rows than these take panels
 /// More rows than these take oneDNN, which copies the weights before it multiplies them.
-constexpr int64_t kFewRows = 32;
+constexpr int64_t kFewRows = kMostPanels * kPanelRows;
 /// Weights of one task: long enough for the prefetchers of the memory to settle (a read of 3 MiB
 /// blocks is 5 to 8 % faster than of 192 KiB ones), short enough that a disturbed core hands on.
 constexpr int64_t kTaskBytes = int64_t{1} << 20;

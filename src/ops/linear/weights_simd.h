@@ -1,8 +1,6 @@
-// Weights in vectors, whatever they are stored as, and what the panels of any operand share. For
-// *_simd.cc files.
+// Weights in vectors, whatever they are stored as. For *_simd.cc files.
 #pragma once
 
-#include "ops/linear/matvec_isa.h"
 #include "simd/vec.h"
 
 namespace weft::WEFT_ISA {
@@ -88,41 +86,34 @@ WEFT_INLINE constexpr float spread_factor(int k) {
   return kApart<W> == 4 && k % 2 == 1 ? 256.F : 1.F;
 }
 
-/// n weights in another type.
+/// Integers of 8 digits as bf16, which holds them: nothing is rounded.
+WEFT_INLINE void store_exact(bf16* p, Vec v) {
+  const WordVec high = reinterpret_cast<WordVec>(v) >> 16;
+#if defined(WEFT_ISA_avx512)
+  const auto h = reinterpret_cast<HalfVec>(
+      _mm512_maskz_cvtepi32_epi16(0xffff, reinterpret_cast<__m512i>(high)));
+#else
+  const HalfVec h = __builtin_convertvector(high, HalfVec);
+#endif
+  std::memcpy(static_cast<void*>(p), &h, sizeof h);
+}
+WEFT_INLINE void store_exact(float* p, Vec v) {
+  store(p, v);
+}
+
+/// n weights as they are multiplied, in a type that holds them.
+template <class T>
+WEFT_INLINE void widen_row(const T* from, int64_t n, T* to) {
+  std::memcpy(static_cast<void*>(to), static_cast<const void*>(from),
+              static_cast<size_t>(n) * sizeof(T));
+}
 template <class W, class T>
 WEFT_INLINE void widen_row(const W* from, int64_t n, T* to) {
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(to + i, load(from + i));
+  for (; i + kLanes <= n; i += kLanes) store_exact(to + i, load(from + i));
   if (i < n) {
     const int rest = static_cast<int>(n - i);
     store_partial(to + i, load_partial(from + i, rest), rest);
-  }
-}
-
-/// Asks for columns [first, first + n) of `count` weight rows: the next block, a line for each line
-/// of this one, while this one is worked on.
-template <class W>
-WEFT_INLINE void prefetch_rows(const W* w, int64_t in, int64_t first, int64_t n, int count) {
-  for (int o = 0; o < count; ++o) {
-    const char* row = reinterpret_cast<const char*>(w + o * in + first);
-    for (int64_t at = 0; at < n * static_cast<int64_t>(sizeof(W)); at += 64) {
-      __builtin_prefetch(row + at);
-    }
-  }
-}
-
-/// y[r, o + j] of the panel that begins at row `first`, from the sums of `count` weight rows:
-/// [count, kVecs] vectors of its 16 rows.
-template <int kVecs, class Y>
-WEFT_INLINE void write_panel(const MatvecArgs& a, int64_t o, int count, int64_t first,
-                             const Vec (*sums)[kVecs]) {
-  const int64_t rows = a.rows - first < kPanelRows ? a.rows - first : kPanelRows;
-  Y* y = static_cast<Y*>(a.y) + first * a.out + o;
-  float lanes[kPanelRows];
-  for (int j = 0; j < count; ++j) {
-    const Vec scale = splat(a.scale == nullptr ? 1.F : a.scale[o + j]);
-    for (int v = 0; v < kVecs; ++v) store(lanes + v * kLanes, sums[j][v] * scale);
-    for (int64_t r = 0; r < rows; ++r) store_scalar(y + r * a.out + j, lanes[r]);
   }
 }
 
