@@ -64,7 +64,10 @@ struct BenchResult {
   std::string bench = {};  ///< which one measured it; the frame fills it in
   std::optional<Plotted> plotted = {};
   double share_of_machine = 1;  ///< of the peak of its bound: 1 / threads for a row of one core
+  double bandwidth_gb_s = 0;    ///< measured beside the row; 0: only that of the run is known
 
+  /// The rate that the row is held against.
+  double peak_of(Bound which, const Peaks& peaks) const;
   std::optional<double> percent_of_peak(const Peaks& peaks) const;
   /// None where neither FLOPs nor bytes are known. FLOPs are held against the products of the type
   /// that the result is held against, f32 where it is held against memory.
@@ -116,8 +119,20 @@ BenchResult timed(std::string name, const Timing& timing);
 BenchResult timed(std::string name, const Timing& timing, double flops, DType type);
 /// The same, with the bytes that it moves.
 BenchResult timed(std::string name, const Timing& timing, const Cost& work, DType type);
-/// And with the rate of so many bytes a run, held against memory.
-BenchResult timed_memory(std::string name, const Timing& timing, const Cost& work);
+/// And with the rate of so many bytes a run, held against the memory measured beside it.
+BenchResult timed_memory(std::string name, const Timing& timing, const Cost& work,
+                         double bandwidth_gb_s);
+/// Memory beside rows: on a shared machine it may be half as fast a minute later.
+class MemoryBeside {
+ public:
+  explicit MemoryBeside(const Runtime& runtime);
+  /// Measures again; the larger of this time and the time before, in GB/s.
+  double around();
+
+ private:
+  const Runtime& runtime_;
+  double last_;
+};
 
 /// Throws Error(runtime) unless every kernel that this machine runs agrees with its reference.
 void require_ok(const std::vector<KernelRow>& rows);

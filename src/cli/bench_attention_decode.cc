@@ -95,8 +95,10 @@ void bench_all_keys(const BenchContext& context, const AttentionCase& c,
   const std::string name = name_of(c);
   if (!context.wanted(name)) return;
   Decoding decoding(c, context.runtime);
+  MemoryBeside memory(context.runtime);
   const Timing timing = decoding.time();
-  results.push_back(timed_memory(name, timing, {decoding.flops(), decoding.bytes()}));
+  results.push_back(
+      timed_memory(name, timing, {decoding.flops(), decoding.bytes()}, memory.around()));
 }
 
 /// The sticks run out after the same few keys, however many there are.

@@ -14,8 +14,8 @@ namespace {
 
 constexpr double kLeastNoise = 0.03;
 
-double apart(Bound bound, const Peaks& a, const Peaks& b) {
-  return std::fabs(std::log(a.of(bound) / b.of(bound)));
+double apart(double a, double b) {
+  return std::fabs(std::log(a / b));
 }
 
 const char* verdict(const Change& c) {
@@ -46,7 +46,8 @@ double noise_of(const BenchResult& before, const Peaks& peaks_before, const Benc
   double peaks = 0;
   for (const Bound bound : {Bound::gemm_f32, Bound::gemm_bf16, Bound::bandwidth}) {
     if (now.bound != Bound::none && now.bound != bound) continue;
-    peaks = std::max(peaks, apart(bound, peaks_before, peaks_now));
+    peaks =
+        std::max(peaks, apart(before.peak_of(bound, peaks_before), now.peak_of(bound, peaks_now)));
   }
   return kLeastNoise + before.spread + now.spread + peaks;
 }

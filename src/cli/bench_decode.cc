@@ -97,13 +97,14 @@ BenchResult bench_steps(const std::string& name, const Model& model, const Runti
                           .runtime = runtime});
   session.feed(bench_tokens(batch * length, model.config.vocab));
   const std::vector<int32_t> next = bench_tokens(batch, model.config.vocab);
+  MemoryBeside memory(runtime);
   const Timing timing = time_runs(
       [&] {
         if (session.length() == session.context()) session.truncate(length);
         session.feed(next);
       },
       seconds, 16);
-  BenchResult r = timed_memory(name, timing, {0, weight_bytes_of_a_step(model)});
+  BenchResult r = timed_memory(name, timing, {0, weight_bytes_of_a_step(model)}, memory.around());
   r.tokens_per_second = static_cast<double>(batch) / timing.median;
   r.note = fmt::format("{:.1f} GB/s of weights; cache {}", r.rate,
                        human_bytes(static_cast<double>(session.cache_bytes())));

@@ -26,6 +26,7 @@ json row(const BenchResult& r, const Peaks& peaks) {
   if (!r.bench.empty()) j["bench"] = r.bench;
   if (r.gflops) j["gflops"] = *r.gflops;
   if (r.bound == Bound::bandwidth) j["gb_s"] = r.rate;
+  if (r.bandwidth_gb_s > 0) j["bandwidth_gb_s"] = r.bandwidth_gb_s;
   for (const Spelled& b : kBounds) {
     if (b.bound == r.bound) j["peak"] = b.word;
   }
@@ -87,6 +88,7 @@ class Reader {
     r.runs = static_cast<int>(std::clamp(number(j, "runs").value_or(0), 0.0, 1e9));
     r.bench = text(j, "bench");
     r.gflops = number(j, "gflops");
+    r.bandwidth_gb_s = std::max(0.0, number(j, "bandwidth_gb_s").value_or(0));
     r.tokens_per_second = number(j, "tokens_per_second");
     r.ratio = number(j, "ratio");
     r.note = text(j, "note");

@@ -23,7 +23,8 @@ BenchDocument sample() {
   d.results.push_back(timed("gemm f32 1024x1024x1024", {0.01, 0.02, 9}, {2e9, 1.2e7}, DType::f32));
   d.results.back().bench = "gemm";
   d.results.back().note = "jit";
-  d.results.push_back(timed_memory("ops add bf16 4096x384 forward", {5e-4, 0.1, 50}, {1e6, 1e7}));
+  d.results.push_back(
+      timed_memory("ops add bf16 4096x384 forward", {5e-4, 0.1, 50}, {1e6, 1e7}, 25));
   d.results.back().bench = "ops";
   BenchResult train = timed("train x bf16", {0.5, 0.01, 3}, {1e11, 0}, DType::bf16);
   train.bench = "train";

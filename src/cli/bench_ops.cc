@@ -105,9 +105,11 @@ SingleOp make(const Found& found, const Runtime& runtime) {
   return SingleOp(*found.step->op, found.step->plan, inputs, gradients, runtime);
 }
 
-BenchResult result(const std::string& name, const Timing& timing, const Cost& work, DType type) {
+BenchResult result(const std::string& name, const Timing& timing, const Cost& work, DType type,
+                   double bandwidth_gb_s) {
   if (work.flops > kArithmetic * work.bytes) return timed(name, timing, work, type);
-  return work.bytes > 0 ? timed_memory(name, timing, work) : timed(name, timing);
+  if (work.bytes <= 0) return timed(name, timing);
+  return timed_memory(name, timing, work, bandwidth_gb_s);
 }
 
 std::string row_name(const OpInfo& info, const Found& found, DType type) {
@@ -137,11 +139,13 @@ void bench_op(const BenchContext& context, const std::string& name, const Found&
   for (SingleOp& op : ops) op.forward(run), op.backward(run);  // pages are touched
   size_t next = 0;
   const auto other = [&]() -> SingleOp& { return ops[next++ % ops.size()]; };
+  MemoryBeside memory(context.runtime);
   const Timing forward = time_runs([&] { other().forward(run); }, kSeconds, 5);
   const Timing backward = time_runs([&] { other().backward(run); }, kSeconds, 5);
-  results.push_back(result(name + " forward", forward, plan.forward, type));
+  const double bandwidth = memory.around();
+  results.push_back(result(name + " forward", forward, plan.forward, type, bandwidth));
   results.back().note = plan.kernel;
-  results.push_back(result(name + " backward", backward, plan.backward, type));
+  results.push_back(result(name + " backward", backward, plan.backward, type, bandwidth));
   results.back().note = plan.kernel;
 }
 
@@ -155,9 +159,11 @@ void bench_adamw(const BenchContext& context, DType type, std::vector<BenchResul
     fill(gradients.view(p), static_cast<uint64_t>(p), 1);
   }
   int64_t step = 0;
+  MemoryBeside memory(context.runtime);
   const Timing timing =
       time_runs([&] { optimizer.update(gradients, ++step, 1e-6, 1); }, 2 * kSeconds, 5);
-  results.push_back(timed_memory(name, timing, {0, static_cast<double>(optimizer.update_bytes())}));
+  results.push_back(timed_memory(name, timing, {0, static_cast<double>(optimizer.update_bytes())},
+                                 memory.around()));
   results.back().note =
       human_count(static_cast<double>(model.parameters.elements())) + " parameters";
 }

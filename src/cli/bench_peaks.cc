@@ -9,6 +9,8 @@
 namespace weft::cli {
 namespace {
 
+constexpr double kBeside = 0.1;  ///< seconds of a measurement of memory beside a row
+
 bool apart(double a, double b) {
   return std::fabs(a - b) > 0.1 * std::max(a, b);
 }
@@ -43,16 +45,30 @@ std::string busy_note(const Peaks& before, const Peaks& after) {
       after.gflops_bf16, after.bandwidth_gb_s);
 }
 
+MemoryBeside::MemoryBeside(const Runtime& runtime)
+    : runtime_(runtime), last_(measure_bandwidth(runtime, kBeside)) {}
+
+double MemoryBeside::around() {
+  const double before = last_;
+  last_ = measure_bandwidth(runtime_, kBeside);
+  return std::max(before, last_);
+}
+
 std::optional<double> BenchResult::percent_of_peak(const Peaks& peaks) const {
   if (bound == Bound::none) return {};
-  return 100 * rate / (share_of_machine * peaks.of(bound));
+  return 100 * rate / peak_of(bound, peaks);
+}
+
+double BenchResult::peak_of(Bound which, const Peaks& peaks) const {
+  const bool beside = which == Bound::bandwidth && bandwidth_gb_s > 0;
+  return share_of_machine * (beside ? bandwidth_gb_s : peaks.of(which));
 }
 
 std::optional<Roofline> BenchResult::roofline(const Peaks& peaks) const {
   if (work.flops <= 0 && work.bytes <= 0) return {};
   const Bound products = bound == Bound::gemm_bf16 ? bound : Bound::gemm_f32;
-  const double arithmetic = work.flops / (1e9 * share_of_machine * peaks.of(products));
-  const double memory = work.bytes / (1e9 * peaks.bandwidth_gb_s);
+  const double arithmetic = work.flops / (1e9 * peak_of(products, peaks));
+  const double memory = work.bytes / (1e9 * peak_of(Bound::bandwidth, peaks));
   return Roofline{std::max(arithmetic, memory), memory > arithmetic};
 }
 

@@ -40,5 +40,15 @@ TEST(BenchPeaks, ARateIsHeldAgainstItsOwnBound) {
   EXPECT_DOUBLE_EQ(*r.percent_of_peak(peaks), 80);
 }
 
+TEST(BenchPeaks, MemoryBesideARowCountsForIt) {
+  const Peaks peaks{200, 400, 50};
+  const Timing timing{.median = 1, .spread = 0, .runs = 1};
+  const BenchResult r = timed_memory("a", timing, {1e9, 30e9}, 40);
+  EXPECT_DOUBLE_EQ(*r.percent_of_peak(peaks), 75);
+  EXPECT_DOUBLE_EQ(r.roofline(peaks)->seconds, 0.75);
+  EXPECT_TRUE(r.roofline(peaks)->memory);
+  EXPECT_DOUBLE_EQ(r.peak_of(Bound::gemm_f32, peaks), 200);
+}
+
 }  // namespace
 }  // namespace weft::cli

@@ -69,11 +69,13 @@ BenchResult timed(std::string name, const Timing& timing, const Cost& work, DTyp
   return r;
 }
 
-BenchResult timed_memory(std::string name, const Timing& timing, const Cost& work) {
+BenchResult timed_memory(std::string name, const Timing& timing, const Cost& work,
+                         double bandwidth_gb_s) {
   BenchResult r = timed(std::move(name), timing);
   r.work = work;
   r.rate = work.bytes / timing.median * 1e-9;
   r.bound = Bound::bandwidth;
+  r.bandwidth_gb_s = bandwidth_gb_s;
   return r;
 }
 
