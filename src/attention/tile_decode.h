@@ -8,8 +8,9 @@
 namespace weft::WEFT_ISA {
 
 /// Memory that is asked for line by line while other memory is worked on: for what is then read in
-/// an order that a CPU does not foresee. Into the second cache, which more requests can be on their
-/// way to than to the first (two cores of a Zen 4, of 35 GB/s: 35, and 27 into the first).
+/// an order that a CPU does not foresee (one query over 32,768 keys of 8 heads, f32, two cores of a
+/// Zen 4: 4.7 ms, without 6.4). Into the second cache, which more requests can be on their way to
+/// than to the first.
 class Ahead {
  public:
   explicit Ahead(const void* from) : at_(static_cast<const char*>(from)) {}
@@ -65,6 +66,7 @@ class Decode {
   using E = Operand<T>;
   static constexpr int R = kLanes;
   static constexpr Int kUnit = weft::WEFT_ISA::kUnit<E>;
+  static constexpr int kSquareBytes = kLanes * kLanes * int{sizeof(float)};
   static_assert(M::kRows == R);
 
  public:
@@ -225,7 +227,7 @@ class Decode {
       for (Int c = 0; c < width; c += kLanes) {
         Vec k[kLanes];
         load_square(K, j, n, c, static_cast<int>(smaller(kLanes, width - c)), k);
-        ahead.ask<kLanes * kLanes* int{sizeof(float)}>();
+        ahead.ask<kSquareBytes>();
         transpose_square(k);
         for (int r = 0; r < group_; ++r) {
           const E* q = q_ + (first + r) * (s_.width / kUnit) + c;

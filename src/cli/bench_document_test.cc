@@ -65,7 +65,8 @@ TEST(BenchDocument, HasTheKeysOthersRelyOn) {
   EXPECT_DOUBLE_EQ(gemm["roofline"]["seconds"], 0.01);
   const nlohmann::json& add = j["results"][1];
   EXPECT_EQ(add["roofline"]["bound"], "memory");
-  EXPECT_DOUBLE_EQ(add["roofline"]["percent"], 50);
+  EXPECT_EQ(add["bandwidth_gb_s"], 25);  // beside the row
+  EXPECT_DOUBLE_EQ(add["roofline"]["percent"], 80);
   EXPECT_DOUBLE_EQ(add["gb_s"], 20);
   EXPECT_DOUBLE_EQ(j["results"][2]["mfu"], 0.5);
   EXPECT_EQ(j["results"][2]["tokens_per_second"], 8192);
