@@ -180,7 +180,7 @@ std::vector<BenchResult> bench_ops(const BenchContext& context) {
   }
   std::vector<BenchResult> results;
   for (const OpInfo& info : op_registry()) {
-    if (info.name == "linear") continue;  // bench gemm
+    if (info.name == "linear" || info.name == "projection") continue;  // bench gemm, bench decode
     bool checked = false;
     for (size_t t = 0; t < 2; ++t) {
       const Found found = find_step(programs[t], info.name);
