@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "attention/cache_append.h"
 #include "attention/fixture_test.h"
@@ -55,6 +56,65 @@ TEST(AttentionCache, DecodingSplitOverKeys) {
         EXPECT_EQ(r.rem, full.rem);
       }
     }
+  }
+}
+
+/// The last tokens one by one over many blocks of keys, by one thread and split over three.
+void expect_same_last_rows(Case c, const std::vector<int64_t>& capacities = {}) {
+  const Values x = random_values(c);
+  const Outcome full = attend(c, x);
+  for (const int threads : {1, 3}) {
+    c.threads = threads;
+    const Outcome r = attend_in_chunks(c, x, {c.time - 4, 1, 1, 1, 1}, capacities);
+    EXPECT_EQ(r.o, full.o) << c.mechanism << ' ' << threads << " threads";
+    EXPECT_EQ(r.rem, full.rem);
+  }
+}
+
+// Lanes that heads leave empty hold further blocks; values of 32 channels of bf16 are paired where
+// they lie, others are copied.
+TEST(AttentionCache, DecodingOfSeveralBlocksAtATime) {
+  for (const Isa isa : isas_here()) {
+    for (const DType type : {DType::f32, DType::bf16}) {
+      for (const auto& [heads, kv_heads] : {std::pair{1, 1}, {3, 3}, {6, 2}, {8, 8}}) {
+        for (const int64_t value_dim : {32, 48, 64, 96}) {
+          SCOPED_TRACE(std::string(name_of(isa)) + " " + std::to_string(heads) + " heads, " +
+                       std::to_string(value_dim) + " channels " + std::string(name_of(type)));
+          Case c{.time = 330,
+                 .heads = heads,
+                 .kv_heads = kv_heads,
+                 .head_dim = 32,
+                 .value_dim = value_dim,
+                 .mechanism = "softmax",
+                 .type = type,
+                 .kernel = std::string(name_of(isa))};
+          expect_same_last_rows(c);
+          c.time = 201;
+          c.mechanism = "stick-breaking";
+          expect_same_last_rows(c);
+        }
+      }
+    }
+  }
+}
+
+TEST(AttentionCache, DecodingOfSeveralBlocksByEveryMechanism) {
+  for (const DType type : {DType::f32, DType::bf16}) {
+    for (const std::string& mechanism : mechanisms()) {
+      Case c{.time = 1300, .heads = 2, .kv_heads = 2, .value_dim = 32, .mechanism = mechanism};
+      c.type = type;
+      expect_same_last_rows(c);
+      c.slopes = alibi_slopes(2);
+      expect_same_last_rows(c);
+      c.slopes.clear();
+      c.time = 700;
+      c.window = 300;  // in a ring that wraps among whole blocks
+      for (const int64_t capacity : {300, 331, 384}) expect_same_last_rows(c, {capacity});
+    }
+    Case sets{.time = 330, .heads = 2, .kv_heads = 2, .value_dim = 32, .mechanism = "softmax"};
+    sets.sets = 2;
+    sets.type = type;
+    expect_same_last_rows(sets);
   }
 }
 

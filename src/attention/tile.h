@@ -2,9 +2,9 @@
 //
 // A tile is a few vectors of query rows; lane l holds position l / group and query head l % group
 // of `group` consecutive query heads that share a key/value head. (Where one position is decoded,
-// the query heads of several key/value heads lie side by side.) Keys come in blocks of kBlock,
-// cut at multiples of kBlock of the key's index within its own document: a row's bits then do not
-// depend on tiles, chunks, packing or threads.
+// the query heads of several key/value heads and blocks lie side by side: tile_decode.h.) Keys come
+// in blocks of kBlock, cut at multiples of kBlock of the key's index within its own document: a
+// row's bits then do not depend on tiles, chunks, packing or threads.
 #pragma once
 
 #include "attention/addressing.h"

@@ -66,7 +66,7 @@ class Decode {
   using E = Operand<T>;
   static constexpr int R = kLanes;
   static constexpr Int kUnit = weft::WEFT_ISA::kUnit<E>;
-  static constexpr int kSquareBytes = kLanes * kLanes * int{sizeof(float)};
+  static constexpr int kSquareBytes = kLanes * kLanes * static_cast<int>(kUnit * sizeof(T));
   static_assert(M::kRows == R);
 
  public:
@@ -226,8 +226,9 @@ class Decode {
       Vec sums[kDecodeRows] = {};
       for (Int c = 0; c < width; c += kLanes) {
         Vec k[kLanes];
-        load_square(K, j, n, c, static_cast<int>(smaller(kLanes, width - c)), k);
-        ahead.ask<kSquareBytes>();
+        const int columns = static_cast<int>(smaller(kLanes, width - c));
+        load_square(K, j, n, c, columns, k);
+        if (columns == kLanes) ahead.ask<kSquareBytes>();
         transpose_square(k);
         for (int r = 0; r < group_; ++r) {
           const E* q = q_ + (first + r) * (s_.width / kUnit) + c;

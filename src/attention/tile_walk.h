@@ -118,7 +118,8 @@ struct Tile {
   void scores(const Rows<E>& K, const float* qt, Int j0, Int j1, float* S) const {
     const int n = static_cast<int>(j1 - j0);
     products(n, p.head_dim, K, qt, S, p.scale);
-    finish_scores(j0, j1, S);
+    if (p.slopes != nullptr) add_slopes(j0, n, S);
+    if (partly_hidden(j0, j1)) hide(j0, n, S, -__builtin_inff());
   }
   /// S [n, kRows] = scale * the products of n rows with the tile's own, `turned`.
   static void products(int n, Int channels, const Rows<E>& rows, const float* turned, float* S,
@@ -127,12 +128,6 @@ struct Tile {
         n, static_cast<int>((channels + kUnit - 1) / kUnit),
         {rows.at, rows.stride, reinterpret_cast<const E*>(turned), kRows, S, kRows},
         {.scale = scale});
-  }
-  /// What products become scores by: slopes, and -inf for hidden keys.
-  void finish_scores(Int j0, Int j1, float* S) const {
-    const int n = static_cast<int>(j1 - j0);
-    if (p.slopes != nullptr) add_slopes(j0, n, S);
-    if (partly_hidden(j0, j1)) hide(j0, n, S, -__builtin_inff());
   }
 
   /// Replaces what belongs to pairs that do not see each other.

@@ -78,8 +78,8 @@ size_t tile_bytes(const AttentionProblem& p, TileShape shape, bool backward) {
 
 /// Decoding is split over keys where it has fewer tasks than this for each thread.
 constexpr Int kTasksOfThread = 4;
-/// Blocks of keys for which a task of its own pays, and the most of a task: enough to fill the lanes
-/// of a vector where there is one head.
+/// Blocks of keys for which a task of its own pays, and the most of a task: enough to fill the
+/// lanes of a vector where there is one head.
 constexpr Int kLeastOfTask = 8, kBlocksOfTask = 16;
 
 struct ForwardMemory {
@@ -154,8 +154,10 @@ void forward_split(const AttentionProblem& p, const AttentionRun& run, const Run
                    Int tasks) {
   const auto scratch = [&](int thread) { return memory.threads + thread * memory.stride; };
   std::fill_n(memory.done, tasks, char{0});
-  Int from = 0, to = k->two_walks ? std::min<Int>(rt.threads, memory.blocks) : memory.blocks;
-  for (Int left = tasks; left > 0; from = to, to = std::min(2 * to, memory.blocks)) {
+  const KeyRange seen = visible_keys(p, run, 0, run.past);
+  const Int blocks = std::min(memory.blocks, (seen.end - seen.begin) / kBlock + 2);  // at most
+  Int from = 0, to = k->two_walks ? std::min<Int>(rt.threads, blocks) : blocks;
+  for (Int left = tasks; left > 0; from = to, to = std::min(2 * to, blocks)) {
     const Int size = std::min(kBlocksOfTask, (to - from + rt.threads - 1) / rt.threads);
     const Int pieces = (to - from + size - 1) / size;
     parallel_for(rt, tasks * pieces, [&](Int n, int thread) {

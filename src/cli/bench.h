@@ -66,7 +66,7 @@ struct BenchResult {
   double share_of_machine = 1;  ///< of the peak of its bound: 1 / threads for a row of one core
   double bandwidth_gb_s = 0;    ///< measured beside the row; 0: only that of the run is known
 
-  /// The rate that the row is held against.
+  /// What the whole machine reaches, as far as the row knows.
   double peak_of(Bound which, const Peaks& peaks) const;
   std::optional<double> percent_of_peak(const Peaks& peaks) const;
   /// None where neither FLOPs nor bytes are known. FLOPs are held against the products of the type

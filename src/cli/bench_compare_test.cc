@@ -31,6 +31,9 @@ TEST(BenchCompare, NoiseIsSpreadsPeaksAndAFloor) {
   const BenchResult memory = row("a", 1, 0.05, Bound::bandwidth);
   EXPECT_NEAR(noise_of(a, peaks, memory, slower), 0.10 + std::log(2), 1e-12);
   EXPECT_NEAR(noise_of(a, slower, memory, peaks), 0.10 + std::log(2), 1e-12);
+  BenchResult core = b;  // a file does not keep the share
+  core.share_of_machine = 0.5;
+  EXPECT_NEAR(noise_of(a, peaks, core, peaks), 0.10, 1e-12);
   const BenchResult unbounded = row("a", 1, 0.05, Bound::none);
   EXPECT_NEAR(noise_of(a, peaks, unbounded, slower), 0.10 + std::log(2), 1e-12);
 }

@@ -56,18 +56,18 @@ double MemoryBeside::around() {
 
 std::optional<double> BenchResult::percent_of_peak(const Peaks& peaks) const {
   if (bound == Bound::none) return {};
-  return 100 * rate / peak_of(bound, peaks);
+  return 100 * rate / (share_of_machine * peak_of(bound, peaks));
 }
 
 double BenchResult::peak_of(Bound which, const Peaks& peaks) const {
   const bool beside = which == Bound::bandwidth && bandwidth_gb_s > 0;
-  return share_of_machine * (beside ? bandwidth_gb_s : peaks.of(which));
+  return beside ? bandwidth_gb_s : peaks.of(which);
 }
 
 std::optional<Roofline> BenchResult::roofline(const Peaks& peaks) const {
   if (work.flops <= 0 && work.bytes <= 0) return {};
   const Bound products = bound == Bound::gemm_bf16 ? bound : Bound::gemm_f32;
-  const double arithmetic = work.flops / (1e9 * peak_of(products, peaks));
+  const double arithmetic = work.flops / (1e9 * share_of_machine * peak_of(products, peaks));
   const double memory = work.bytes / (1e9 * peak_of(Bound::bandwidth, peaks));
   return Roofline{std::max(arithmetic, memory), memory > arithmetic};
 }

@@ -1,4 +1,5 @@
-// Declarations of matvec_simd.cc and panel_simd.cc, once for each instruction set.
+// Declarations of matvec_simd.cc, panel_simd.cc and panel_dot_simd.cc, once for each instruction
+// set.
 #pragma once
 
 #include <cstdint>

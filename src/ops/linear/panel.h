@@ -30,16 +30,15 @@ template <class E>
 struct PanelBlock {
   static constexpr int64_t kUnit = static_cast<int64_t>(sizeof(float) / sizeof(E));
   static constexpr int64_t kColumns = kPanelWords * kUnit;
-  static constexpr int64_t kStride = kColumns + 16 * kUnit;
-  alignas(64) E at[kPanelWeights * kStride];
+  static constexpr int64_t kStride = kColumns + 16 * kUnit;  ///< from row to row
 };
 
-/// What the next rows of weights lie in. A line for each step of the arithmetic is asked for, into
-/// the second cache: at once, or into the first, memory and arithmetic took their time one after
-/// the other (95 GFLOP/s in f32 and 198 in bf16 instead of 181 and 351, two cores of a Zen 4).
+/// What the next rows of weights lie in, asked for step by step of the arithmetic, into the second
+/// cache: all at once, or into the first, memory and arithmetic took their time one after the other
+/// (95 GFLOP/s in f32 and 198 in bf16 instead of 181 and 351, two cores of a Zen 4).
 struct PanelNext {
   const char* at;
-  int64_t step;  ///< bytes
+  int64_t step;  ///< bytes: a line, or less where weights are narrow or few rows are taken
 };
 
 /// y[r, o + j] of the panel that begins at row `first`, from the sums of `count` weight rows.
@@ -79,12 +78,13 @@ WEFT_INLINE void panel_rows(const MatvecArgs& a, int64_t o) {
   const W* next = o + 2 * kCount <= a.end ? w + kCount * a.in : w;
   const int64_t panels = (a.rows + kPanelRows - 1) / kPanelRows;
   const int64_t words = (a.in + Block::kUnit - 1) / Block::kUnit;
-  Block block;
+  alignas(64) float memory[kCount * (kPanelWords + 16)];  // a chunk of kCount rows
+  auto* const block = reinterpret_cast<typename Arithmetic::Weight*>(memory);
   PanelSums sums[kMostPanels] = {};
   for (int64_t i = 0; i < a.in; i += Block::kColumns) {
     const int64_t n = a.in - i < Block::kColumns ? a.in - i : Block::kColumns;
     for (int j = 0; j < kCount; ++j) {
-      auto* row = block.at + j * Block::kStride;
+      auto* row = block + j * Block::kStride;
       widen_row(w + j * a.in + i, n, row);
       if (n % Block::kUnit != 0) row[n] = {};  // the last column has no partner
     }
@@ -93,7 +93,7 @@ WEFT_INLINE void panel_rows(const MatvecArgs& a, int64_t o) {
     for (int64_t p = 0; p < panels; ++p) {
       const float* panel =
           static_cast<const float*>(a.x) + (p * words + i / Block::kUnit) * kPanelRows;
-      Arithmetic::template absorb<kCount>(panel, block.at, (n + Block::kUnit - 1) / Block::kUnit,
+      Arithmetic::template absorb<kCount>(panel, block, (n + Block::kUnit - 1) / Block::kUnit,
                                           ahead, sums[p]);
       ahead.step = 0;
     }

@@ -86,20 +86,18 @@ WEFT_INLINE constexpr float spread_factor(int k) {
   return kApart<W> == 4 && k % 2 == 1 ? 256.F : 1.F;
 }
 
-/// Integers of 8 digits as bf16, which holds them: nothing is rounded.
-WEFT_INLINE void store_exact(bf16* p, Vec v) {
-  const WordVec high = reinterpret_cast<WordVec>(v) >> 16;
-#if defined(WEFT_ISA_avx512)
-  const auto h = reinterpret_cast<HalfVec>(
-      _mm512_maskz_cvtepi32_epi16(0xffff, reinterpret_cast<__m512i>(high)));
-#else
-  const HalfVec h = __builtin_convertvector(high, HalfVec);
-#endif
-  std::memcpy(static_cast<void*>(p), &h, sizeof h);
-}
 WEFT_INLINE void store_exact(float* p, Vec v) {
   store(p, v);
 }
+#if defined(WEFT_ISA_avx512)
+/// Integers of 8 digits as bf16, which holds them: nothing is rounded.
+WEFT_INLINE void store_exact(bf16* p, Vec v) {
+  const WordVec high = reinterpret_cast<WordVec>(v) >> 16;
+  const auto h = reinterpret_cast<HalfVec>(
+      _mm512_maskz_cvtepi32_epi16(0xffff, reinterpret_cast<__m512i>(high)));
+  std::memcpy(static_cast<void*>(p), &h, sizeof h);
+}
+#endif
 
 /// n weights as they are multiplied, in a type that holds them.
 template <class T>
