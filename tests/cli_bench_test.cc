@@ -69,6 +69,14 @@ TEST(CliBench, RefusesAFileThatIsNoRun) {
   expect_refused(weft({"bench", "gemm", "--only", "no such row"}), "--only");
 }
 
+// Every row of every benchmark is counted before the first is measured.
+TEST(CliBench, CountsTheRowsOfEveryBenchmark) {
+  for (const char* what :
+       {"gemm", "attention", "ops", "train", "decode", "icl", "designs", "scaling"}) {
+    expect_refused(weft({"bench", what, "--only", "no such row"}), "--only");
+  }
+}
+
 // A model whose queries and keys are recorded has to be one of stick-breaking, and asked for.
 TEST(CliBench, RecordsOnlyWhereAttentionIsStickBreaking) {
   const Scratch scratch;

@@ -28,7 +28,7 @@ struct ProjectionSpec {
 /// product W_i [out_i, in] of the type of x; or, of int8 weights, the integers as u8 [out_i, in]
 /// (the bits of int8) and their scales f32 [out_i], where W_i[o, j] = scale_i[o] * integer_i[o, j].
 /// Outputs: y_i [rows, out_i]. Forward only. One parallel region reads all weights once for up to
-/// 16 rows. plan() throws Error(config) for other shapes and types, and in programs that are
+/// 32 rows. plan() throws Error(config) for other shapes and types, and in programs that are
 /// trained.
 std::unique_ptr<Op> make_projection(ProjectionSpec spec);
 
