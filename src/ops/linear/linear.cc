@@ -11,8 +11,8 @@ namespace weft {
 namespace {
 
 /// Up to so many rows the weights' bytes bound the time and vector code beats oneDNN, whose
-/// smallest piece has 16 rows. Measured at 8 rows, 1024 x 384, one core: f32 67 us against 85, bf16,
-/// when a vector of it was widened by a shuffle, 144 against 52.
+/// smallest piece has 16 rows. Measured at 8 rows, 1024 x 384, one core: f32 67 us against 85,
+/// bf16, when a vector of it was widened by a shuffle, 144 against 52.
 constexpr int64_t matvec_rows(DType type) {
   return type == DType::bf16 ? 4 : 8;
 }
