@@ -249,8 +249,7 @@ class Decode {
       }
     }
   }
-  /// A vector of each of kLanes rows from row j on of n, from operand c on: `columns` of them, then
-  /// 0.
+  /// A vector of each of kLanes rows from row j on of n: `columns` operands from c on, then 0.
   WEFT_INLINE static void load_square(const Rows<E>& K, int j, int n, Int c, int columns, Vec* k) {
     if (j + kLanes <= n && columns == kLanes) {
       const E* row = K.at + j * K.stride + c;
