@@ -38,18 +38,25 @@ struct InPairs {
 }  // namespace
 
 void pack_bf16_dot(const void* from, int64_t rows, int64_t in, void* to) noexcept {
-  if (in % 2 == 0) return pack_f32(from, rows, in / 2, to);  // pairs are words like floats
   const bf16* x = static_cast<const bf16*>(from);
-  auto* out = static_cast<char*>(to);  // [panels, pairs, 16] words; what lacks a partner gets 0
-  const int64_t pairs = (in + 1) / 2, panels = (rows + kPanelRows - 1) / kPanelRows;
-  std::memset(out, 0, static_cast<size_t>(panels * pairs * kPanelRows) * sizeof(float));
-  for (int64_t r = 0; r < rows; ++r, x += in) {
-    char* row =
-        out + (r / kPanelRows * pairs * kPanelRows + r % kPanelRows) * int64_t{sizeof(float)};
-    for (int64_t i = 0; i < in; i += 2) {
-      const size_t bytes = i + 1 < in ? 2 * sizeof(bf16) : sizeof(bf16);
-      std::memcpy(row + i / 2 * kPanelRows * int64_t{sizeof(float)},
-                  static_cast<const void*>(x + i), bytes);
+  auto* out = static_cast<float*>(to);  // [panels, pairs, 16] words
+  const int64_t pairs = (in + 1) / 2;
+  for (int64_t first = 0; first < rows; first += kPanelRows, out += pairs * kPanelRows) {
+    const int64_t present = rows - first < kPanelRows ? rows - first : kPanelRows;
+    if (present < kPanelRows) {
+      std::memset(out, 0, static_cast<size_t>(pairs * kPanelRows) * sizeof(float));
+    }
+    const bool even = in % 2 == 0;  // rows are whole numbers of words
+    const int64_t whole = present == kPanelRows && even ? pairs / kLanes * kLanes : 0;
+    transpose(reinterpret_cast<const float*>(x + first * in), kPanelRows, whole, in / 2, out,
+              kPanelRows);
+    for (int64_t r = 0; r < present; ++r) {
+      const bf16* row = x + (first + r) * in;
+      for (int64_t p = whole; p < pairs; ++p) {
+        const size_t bytes = 2 * p + 1 < in ? sizeof(float) : sizeof(bf16);
+        out[p * kPanelRows + r] = 0;
+        std::memcpy(out + p * kPanelRows + r, static_cast<const void*>(row + 2 * p), bytes);
+      }
     }
   }
 }
