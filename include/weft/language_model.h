@@ -87,7 +87,8 @@ class LanguageModel {
   /// Trains on windows of a text (longer than the model's context), with AdamW; the optimiser
   /// starts afresh. Returns the loss of the last step in nats per token.
   double fit(std::string_view text, const FitOptions& options = {});
-  /// Mean loss on a text in nats per token, in windows of the model's context.
+  /// Mean loss on a text in nats per token: each token that has a predecessor once, in windows of
+  /// the model's context, of which the last may be shorter.
   double loss(std::string_view text) const;
   /// Continues a prompt (not empty). The result is well-formed UTF-8 and excludes the prompt.
   std::string generate(std::string_view prompt, const GenerateOptions& options = {}) const;

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "weft/weft.h"
 
 namespace weft {
@@ -70,6 +72,31 @@ TEST(LanguageModel, PiecesMakeTheText) {
     return true;
   };
   EXPECT_EQ(model.generate("one two", ask), pieces);
+}
+
+// What a model is trained on is kept with it: its loss does not see over a separator.
+TEST(LanguageModel, DocumentsCanBeMasked) {
+  std::vector<std::string> settings = kTiny;
+  settings.push_back("data.mask_documents=true");
+  const std::string a = text().substr(0, 9), b = text().substr(50, 12), nul(1, '\0');
+  const auto sum = [](const LanguageModel& model, const std::string& text) {
+    return model.loss(text) * static_cast<double>(text.size() - 1);
+  };
+  const auto apart = [&](const LanguageModel& model) {
+    return sum(model, a + nul + b) - sum(model, a + nul) - sum(model, nul + b);
+  };
+  LanguageModel masked = LanguageModel::make("transformer", settings),
+                open = LanguageModel::make("transformer", kTiny);
+  for (LanguageModel* model : {&masked, &open}) {
+    model->fit(text() + nul + text(), {.steps = 10, .lr = 1e-2});
+  }
+  EXPECT_NEAR(apart(masked), 0, 1e-4);
+  EXPECT_GT(std::abs(apart(open)), 1e-2);
+  const auto folder = std::filesystem::temp_directory_path() / "weft-masked-model";
+  masked.save(folder);
+  EXPECT_NEAR(apart(LanguageModel::load(folder)), 0, 1e-4);
+  std::filesystem::remove_all(folder);
+  EXPECT_EQ(masked.generate(a + nul + b, {.tokens = 8}), masked.generate(nul + b, {.tokens = 8}));
 }
 
 TEST(LanguageModel, KnowsItsNumbers) {

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "cli/model_arguments.h"
+#include "data/batches.h"
 #include "data/corpus.h"
 #include "model/builder.h"
 
@@ -67,7 +68,15 @@ std::vector<RecordedLayer> record(const Model& model, std::vector<int32_t> token
   bindings.parameters = parameter_pointers(built, model.parameters);
   built.program.bind(bindings);
   const std::vector<int32_t> labels(tokens.size(), -1);
-  built.program.run({.batch = 1, .time = time, .labels = labels.data()});
+  std::vector<int32_t> first_key;  // [time], where the model was trained on documents by themselves
+  if (const int64_t separator = model.config.document_separator; separator >= 0) {
+    first_key.resize(tokens.size());
+    mark_documents(tokens, static_cast<int32_t>(separator), first_key);
+  }
+  built.program.run({.batch = 1,
+                     .time = time,
+                     .first_key = first_key.empty() ? nullptr : first_key.data(),
+                     .labels = labels.data()});
   std::vector<RecordedLayer> recorded;
   const int64_t dim = model.config.head_dim;
   for (size_t l = 0; l < static_cast<size_t>(layers); ++l) {

@@ -13,12 +13,13 @@
 #include "infer/evaluate.h"
 #include "infer/session.h"
 #include "io/json.h"
+#include "io/utf8.h"
 
 namespace weft::cli {
 namespace {
 
-/// Several lengths score the same few tokens of each window, so a whole corpus would take long.
-constexpr int64_t kScoredOfSeveralLengths = 65536;
+/// The name of the row over all texts, where there are several.
+constexpr const char* kWhole = "whole";
 
 class EvalVerb final : public Verb {
  public:
@@ -29,12 +30,17 @@ class EvalVerb final : public Verb {
 
   void declare(Flags& flags) override {
     flags.text("MODEL", model_, "run, checkpoint or model folder").required();
-    flags.several("--data", data_, "text files and folders");
+    flags.several("--data", data_,
+                  "text files and folders; of several each by itself, and the whole");
     flags.integers("--lengths", questions_.lengths, {1, int64_t{1} << 30},
                    "tokens of a window or sequence (the model's context)");
     flags.integer("--max-tokens", max_tokens_, {0, int64_t{1} << 40},
-                  "score at most so many tokens a length; 0: all (all for one length, 65536 for "
-                  "several)");
+                  "score at most so many tokens of each --data at each length (0: all)");
+    flags.integer(
+        "--stride", stride_, {1, int64_t{1} << 30},
+        "a window every so many tokens, which scores what none before it did (the length)");
+    flags.integer("--score", score_, {1, int64_t{1} << 30},
+                  "only the last so many tokens of each window, the same ones at every length");
     flags.integers("--pairs", questions_.pairs, {1, int64_t{1} << 30},
                    "of a task: pairs of a sequence (as trained)");
     flags.integer("--sequences", questions_.sequences, {1, int64_t{1} << 40},
@@ -56,10 +62,13 @@ class EvalVerb final : public Verb {
     LoadedModel loaded = load(model_, precision_, model_settings_);
     if (loaded.model.parameters.is_quantised()) loaded.model = dequantised(loaded.model);
     if (loaded.task) {
-      if (data_.empty() && max_tokens_ < 0) return eval_task(invocation, loaded, questions_);
+      questions_.model = model_;
+      const bool of_text = !data_.empty() || max_tokens_ >= 0 || stride_ > 0 || score_ > 0;
+      if (!of_text) return eval_task(invocation, loaded, questions_);
       fail(ErrorCode::usage,
            {"weft eval",
-            "no --data and no --max-tokens for a model of the task " + loaded.task->name,
+            "no --data, --max-tokens, --stride or --score for a model of the task " +
+                loaded.task->name,
             "one of them", "its sequences are generated: --sequences says how many"});
     }
     return eval_text(invocation, loaded);
@@ -79,52 +88,106 @@ class EvalVerb final : public Verb {
     }
     std::vector<int64_t> lengths = q.lengths;
     if (lengths.empty()) lengths = {loaded.model.config.context};
-    const std::vector<io::Path> paths(data_.begin(), data_.end());
-    const Corpus corpus = Corpus::open(paths, *loaded.tokenizer);
+    check_windows(lengths);
     const int64_t longest = *std::max_element(lengths.begin(), lengths.end());
-    check_length(longest, corpus.size());
-    EvaluateOptions options{.max_tokens = max_tokens_, .runtime = invocation.runtime};
-    if (max_tokens_ < 0) options.max_tokens = lengths.size() > 1 ? kScoredOfSeveralLengths : 0;
+    const std::vector<Corpus> texts = open_texts(*loaded.tokenizer, longest);
+    EvaluateOptions options{.stride = stride_,
+                            .score = score_,
+                            .max_tokens = max_tokens_ < 0 ? 0 : max_tokens_,
+                            .runtime = invocation.runtime};
     options.on_progress = eval_progress(invocation.console);
     const std::string warning = extrapolation_warning(loaded.model.config, longest);
     options.on_start = [&] {
       if (!warning.empty()) invocation.console.note("warning: " + warning);
     };
-    const std::vector<LengthLoss> results =
-        evaluate(loaded.model, corpus, {0, corpus.size()}, lengths, options);
+    const TextLosses losses = evaluate_texts(loaded.model, texts, lengths, options);
     end_eval_progress(invocation.console);
-    invocation.console.result(invocation.json ? to_json(results) : to_table(results));
+    const std::vector<Row> rows = rows_of(losses);
+    invocation.console.result(invocation.json ? to_json(loaded, rows) : to_table(rows));
     return 0;
   }
 
-  /// A window needs one token more than its length, the label of the last.
-  static void check_length(int64_t longest, int64_t tokens) {
-    if (tokens > longest) return;
-    fail(ErrorCode::input,
-         {"eval: --data", fmt::format("more than {} tokens, a window", longest),
-          std::to_string(tokens),
-          tokens < 2 ? "use more text"
-                     : fmt::format("use more text, or --lengths of at most {}", tokens - 1)});
+  void check_windows(const std::vector<int64_t>& lengths) const {
+    const int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
+    const auto within = [&](const char* flag, int64_t value) {
+      if (value <= shortest) return;
+      fail(ErrorCode::usage,
+           {flag, fmt::format("at most {}, the shortest length", shortest), std::to_string(value)});
+    };
+    within("--stride", stride_);
+    within("--score", score_);
+    if (stride_ == 0 || score_ == 0) return;
+    fail(ErrorCode::usage, {"weft eval", "--stride or --score", "both",
+                            "--score N starts a window every N tokens by itself"});
   }
 
-  static std::string to_json(const std::vector<LengthLoss>& results) {
-    nlohmann::json j{{"results", nlohmann::json::array()}};
-    for (const LengthLoss& r : results) {
-      j["results"].push_back({{"length", r.length},
-                              {"tokens", r.targets},
-                              {"loss", r.loss},
-                              {"bits_per_byte", r.bits_per_byte},
-                              {"perplexity", r.perplexity}});
+  /// Each file or folder that was named, a text by itself.
+  std::vector<Corpus> open_texts(const Tokenizer& tokenizer, int64_t longest) const {
+    const int64_t least = score_ == 0 ? 2 : longest - score_ + 2;
+    std::vector<Corpus> texts;
+    for (const std::string& name : data_) {
+      const io::Path path(name);
+      texts.push_back(Corpus::open({&path, 1}, tokenizer));
+      if (texts.back().size() >= least) continue;
+      fail(ErrorCode::input,
+           {"eval: " + name, fmt::format("a text of at least {} tokens", least),
+            std::to_string(texts.back().size()),
+            score_ == 0 ? "a token is scored by the one before it"
+                        : "--score leaves out what the longest window needs before its first: use "
+                          "more text or shorter --lengths"});
+    }
+    return texts;
+  }
+
+  struct Row {
+    std::string data;
+    bool whole;  ///< over all of --data, where that is several
+    LengthLoss loss;
+  };
+
+  /// What is over all texts comes first, a row a length.
+  std::vector<Row> rows_of(const TextLosses& losses) const {
+    std::vector<Row> rows;
+    if (data_.size() > 1) {
+      for (const LengthLoss& loss : losses.whole) rows.push_back({kWhole, true, loss});
+    }
+    for (size_t t = 0; t < data_.size(); ++t) {
+      for (const LengthLoss& loss : losses.each[t]) rows.push_back({data_[t], false, loss});
+    }
+    return rows;
+  }
+
+  std::string to_json(const LoadedModel& loaded, const std::vector<Row>& rows) const {
+    nlohmann::json j{{"model", io::to_utf8(model_)},
+                     {"checkpoint", io::to_utf8(loaded.checkpoint.string())},
+                     {"mask_documents", loaded.model.config.document_separator >= 0},
+                     {"results", nlohmann::json::array()}};
+    for (const std::string& name : data_) j["data"].push_back(io::to_utf8(name));
+    for (const Row& r : rows) {
+      j["results"].push_back({{"data", io::to_utf8(r.data)},
+                              {"whole", r.whole},
+                              {"length", r.loss.length},
+                              {"tokens", r.loss.targets},
+                              {"loss", r.loss.loss},
+                              {"bits_per_byte", r.loss.bits_per_byte},
+                              {"perplexity", r.loss.perplexity}});
     }
     return io::to_json_text(j);
   }
 
-  static std::string to_table(const std::vector<LengthLoss>& results) {
-    Table table({"length", "loss (nats)", "bits per byte", "perplexity", "tokens scored"});
-    for (const LengthLoss& r : results) {
-      table.row({std::to_string(r.length), fmt::format("{:.4f}", r.loss),
-                 fmt::format("{:.4f}", r.bits_per_byte), fmt::format("{:.3f}", r.perplexity),
-                 std::to_string(r.targets)});
+  std::string to_table(const std::vector<Row>& rows) const {
+    const bool several = data_.size() > 1;
+    std::vector<std::string> header = {"length", "loss (nats)", "bits per byte", "perplexity",
+                                       "tokens scored"};
+    if (several) header.insert(header.begin(), "data");
+    Table table(header);
+    for (const Row& r : rows) {
+      std::vector<std::string> cells = {
+          std::to_string(r.loss.length), fmt::format("{:.4f}", r.loss.loss),
+          fmt::format("{:.4f}", r.loss.bits_per_byte), fmt::format("{:.3f}", r.loss.perplexity),
+          std::to_string(r.loss.targets)};
+      if (several) cells.insert(cells.begin(), io::without_controls(io::to_utf8(r.data)));
+      table.row(cells);
     }
     return table.str();
   }
@@ -132,7 +195,7 @@ class EvalVerb final : public Verb {
   std::string model_, precision_;
   std::vector<std::string> data_, settings_, model_settings_;
   TaskQuestions questions_;
-  int64_t max_tokens_ = -1;
+  int64_t max_tokens_ = -1, stride_ = 0, score_ = 0;
 };
 
 }  // namespace

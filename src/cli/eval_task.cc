@@ -12,6 +12,7 @@
 #include "infer/session.h"
 #include "io/json.h"
 #include "io/toml.h"
+#include "io/utf8.h"
 
 namespace weft::cli {
 namespace {
@@ -35,10 +36,15 @@ nlohmann::json pairs_of(const TaskSettings& task) {
   return task.has("pairs") ? nlohmann::json(task.args.integer("pairs")) : nlohmann::json();
 }
 
-std::string to_json(const TaskSettings& task, const std::vector<TaskScore>& results) {
-  nlohmann::json j{{"task", task.name}, {"results", nlohmann::json::array()}};
+std::string to_json(const std::string& model, const LoadedModel& loaded,
+                    const std::vector<TaskScore>& results) {
+  nlohmann::json j{{"model", io::to_utf8(model)},
+                   {"checkpoint", io::to_utf8(loaded.checkpoint.string())},
+                   {"task", loaded.task->name},
+                   {"results", nlohmann::json::array()}};
   for (const TaskScore& r : results) {
-    j["results"].push_back({{"length", r.length},
+    j["results"].push_back({{"data", nullptr},  // generated
+                            {"length", r.length},
                             {"pairs", pairs_of(r.task)},
                             {"sequences", r.sequences},
                             {"queries", r.score.labels},
@@ -92,7 +98,8 @@ int eval_task(const Invocation& invocation, const LoadedModel& loaded,
   };
   const std::vector<TaskScore> results = evaluate_task(loaded.model, grid, options);
   end_eval_progress(console);
-  console.result(invocation.json ? to_json(task, results) : to_table(task, results));
+  console.result(invocation.json ? to_json(questions.model, loaded, results)
+                                 : to_table(task, results));
   return 0;
 }
 

@@ -11,6 +11,7 @@
 namespace weft::cli {
 
 struct TaskQuestions {
+  std::string model;                    ///< as it was named
   std::vector<int64_t> lengths, pairs;  ///< empty: those of the task
   std::vector<std::string> settings;    ///< "back=2": arguments of the task, replaced
   int64_t sequences = -1;               ///< negative: 1000

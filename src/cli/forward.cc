@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "cli/verb.h"
+#include "data/batches.h"
 #include "io/safetensors.h"
 #include "model/builder.h"
 #include "model/model.h"
@@ -14,11 +15,31 @@ namespace {
 
 struct Tokens {
   int64_t batch = 0, time = 0;
-  std::vector<int32_t> ids;     // [batch, time]
-  std::vector<int32_t> labels;  // [batch, time]: the next token; -1 in the last column
+  std::vector<int32_t> ids;        // [batch, time]
+  std::vector<int32_t> labels;     // [batch, time]: the next token; -1 in the last column
+  std::vector<int32_t> first_key;  // [batch, time]; empty where attention crosses documents
+
+  RunArgs args() const {
+    return {.batch = batch,
+            .time = time,
+            .first_key = first_key.empty() ? nullptr : first_key.data(),
+            .labels = labels.data()};
+  }
 };
 
-Tokens read_tokens(const std::string& path, int64_t vocab) {
+// Each row is a text, whose documents see each other as in training.
+void mark_rows(Tokens& t, int64_t separator) {
+  if (separator < 0) return;
+  t.first_key.resize(t.ids.size());
+  const auto time = static_cast<size_t>(t.time);
+  for (size_t at = 0; at < t.ids.size(); at += time) {
+    mark_documents(std::span(t.ids).subspan(at, time), static_cast<int32_t>(separator),
+                   std::span(t.first_key).subspan(at, time));
+  }
+}
+
+Tokens read_tokens(const std::string& path, const ModelConfig& config) {
+  const int64_t vocab = config.vocab;
   const io::SafeTensors file = io::SafeTensors::open(path);
   const std::string where = path + ": tokens";
   const io::SafeTensors::Entry* entry = file.find("tokens");
@@ -30,7 +51,7 @@ Tokens read_tokens(const std::string& path, int64_t vocab) {
     fail(ErrorCode::input, {where, "I32 or I64 [B, T], not empty", d.str()});
   }
   const Tensor given = file.load("tokens");
-  Tokens t{d.shape[0], d.shape[1], {}, {}};
+  Tokens t{d.shape[0], d.shape[1], {}, {}, {}};
   for (int64_t i = 0; i < d.numel(); ++i) {
     const int64_t id = d.dtype == DType::i32 ? given.as<int32_t>()[i] : given.as<int64_t>()[i];
     if (id < 0 || id >= vocab) {
@@ -42,6 +63,7 @@ Tokens read_tokens(const std::string& path, int64_t vocab) {
   t.labels.assign(t.ids.begin() + 1, t.ids.end());
   t.labels.push_back(-1);
   for (int64_t b = 0; b < t.batch; ++b) t.labels[static_cast<size_t>((b + 1) * t.time - 1)] = -1;
+  mark_rows(t, config.document_separator);
   return t;
 }
 
@@ -72,7 +94,7 @@ Tensor logits_of(const Model& model, Tokens& tokens, const Runtime& rt) {
   bindings.inputs = {tokens.ids.data()};
   bindings.parameters = parameter_pointers(built, model.parameters);
   built.program.bind(bindings);
-  built.program.run({.batch = tokens.batch, .time = tokens.time});
+  built.program.run(tokens.args());
   Tensor rows = convert(built.program.value(built.logits), DType::f32);
   Tensor logits(DType::f32, {tokens.batch, tokens.time, model.config.vocab});
   std::copy_n(rows.as<float>(), rows.numel(), logits.as<float>());
@@ -96,7 +118,7 @@ Gradients gradients_of(const Model& model, Tokens& tokens, const Runtime& rt) {
     bindings.gradients.push_back(g.of[static_cast<size_t>(slot.parameter)].data());
   }
   built.program.bind(bindings);
-  built.program.run({.batch = tokens.batch, .time = tokens.time, .labels = tokens.labels.data()});
+  built.program.run(tokens.args());
   g.loss = convert(built.program.value(built.loss), type);
   return g;
 }
@@ -118,7 +140,7 @@ class ForwardVerb final : public Verb {
 
   int run(const Invocation& invocation) override {
     const Model model = load_exact(model_);
-    Tokens tokens = read_tokens(tokens_, model.config.vocab);
+    Tokens tokens = read_tokens(tokens_, model.config);
     if (grad_ && tokens.time < 2) {
       fail(ErrorCode::input, {tokens_ + ": tokens", "two columns or more with --grad",
                               std::to_string(tokens.time), "the loss is that of the next token"});

@@ -81,40 +81,61 @@ class TrainWindows final : public TrainBatches {
   Random random_;
 };
 
-/// Evaluation windows, in order. The tokens to predict are cut into consecutive blocks of `score`;
-/// each is seen in a window of `length` inputs that ends right before the block's last token, and
-/// only the block has labels. So with score = length (the default) windows lie end to end and every
-/// position counts, and with a smaller score the same blocks can be measured at several lengths:
-/// give each the same `score` and `longest`. A last block that is not full is left out.
+/// What of a text is scored, and how much of it each label can see.
+struct EvalOptions {
+  int64_t length = 1;      ///< inputs of a window
+  int64_t stride = 0;      ///< tokens from one window to the next; 0: length
+  int64_t score = 0;       ///< labels of a window, its last ones; 0: all that no earlier one scored
+  int64_t longest = 0;     ///< with score: of all lengths that share their labels; 0: length
+  int64_t max_labels = 0;  ///< at most so many; 0: all
+  int64_t width = 0;       ///< positions of a row; 0: of the longest window
+};
+
+/// Evaluation windows of a text, in order. A token is the label of the one before it, so n tokens
+/// have n - 1 labels, and a window of `length` inputs has as many labels.
+///
+/// By `stride` a window begins every so many tokens; the first scores all of its labels and each
+/// further one those that no earlier one did. So every token that has a predecessor is scored once,
+/// whatever the length; the last window, or the only one of a short text, has fewer inputs.
+///
+/// By `score` each window scores its last so many labels, one block after another, of which the
+/// last may be shorter. The first block leaves room for a window of `longest`, so that every length
+/// up to it can score the same labels: the `longest - score` before them are not scored.
 class EvalWindows final : public EvalBatches {
  public:
-  struct Options {
-    int64_t length = 1;      ///< tokens of a window
-    int64_t score = 0;       ///< positions with a label, the last of each window; 0: all
-    int64_t longest = 0;     ///< the first block leaves room for a window of this length; 0: length
-    int64_t max_tokens = 0;  ///< at most about so many labels (whole blocks, at least one); 0: all
-  };
+  /// The corpus must outlive this. Throws Error(config) where a number is not positive, or stride,
+  /// score or width go with no such length; Error(input) where nothing can be scored.
+  EvalWindows(const Corpus& corpus, Split split, const EvalOptions& options);
 
-  /// The corpus must outlive this. Throws Error(config) at a length or score that is not positive
-  /// or a score above the length, and Error(input) where not one block fits.
-  EvalWindows(const Corpus& corpus, Split split, Options options);
-
-  int64_t count() const override { return count_; }            ///< windows
-  int64_t targets() const { return count_ * options_.score; }  ///< labels in all of them
-  /// Writes windows [first, first + batch), batch = tokens.size() / length.
+  int64_t count() const override { return count_; }  ///< windows
+  int64_t width() const { return options_.width; }   ///< positions of a row
+  int64_t labels() const { return last_ - first_; }  ///< in all windows
+  /// Where the tokens that are labels lie in the corpus: without a gap.
+  Split targets() const { return {split_.begin + 1 + first_, split_.begin + 1 + last_}; }
+  /// Writes windows [first, first + batch), batch = tokens.size() / width(). Positions behind a
+  /// window that is shorter are token 0 without labels.
   void fill(int64_t first, const BatchView& out) const noexcept override;
 
  private:
+  void fill_window(int64_t window, const BatchView& row) const noexcept;
+
   const Corpus* corpus_;
-  Options options_;
-  int64_t first_start_ = 0;  // in the corpus, of window 0
+  Split split_;
+  EvalOptions options_;
+  int64_t first_ = 0, last_ = 0;  // labels that are scored, counted from the first of the split
   int64_t count_ = 0;
 };
 
-/// One EvalWindows a length, all with the same target tokens: score is a quarter of the shortest
-/// length (at least 1), so that the shortest still sees three quarters of its length before each.
-std::vector<EvalWindows> eval_windows_by_length(const Corpus& corpus, Split split,
-                                                std::span<const int64_t> lengths,
-                                                int64_t max_tokens);
+/// Several sets of rows of one width, one after another.
+class EvalSequence final : public EvalBatches {
+ public:
+  explicit EvalSequence(std::vector<EvalWindows> parts);
+  int64_t count() const override { return count_; }
+  void fill(int64_t first, const BatchView& out) const noexcept override;
+
+ private:
+  std::vector<EvalWindows> parts_;
+  int64_t count_ = 0;
+};
 
 }  // namespace weft

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -115,111 +116,171 @@ TEST(MarkDocuments, FollowsTheFilesOfACorpus) {
   const ScratchFolder folder;
   const std::vector<Path> paths{folder.put("a", "abc"), folder.put("b", "defgh")};
   const Corpus corpus = Corpus::open(paths, ByteTokenizer());
-  const EvalWindows windows(corpus, {0, corpus.size()}, {8});
+  const EvalWindows windows(corpus, {0, corpus.size()}, {.length = 8});
   Rows rows(8);
   windows.fill(0, rows.view());
   EXPECT_EQ(rows.tokens, (std::vector<int32_t>{'a', 'b', 'c', 0, 'd', 'e', 'f', 'g'}));
   EXPECT_EQ(rows.first_key, (std::vector<int32_t>{0, 0, 0, 3, 3, 3, 3, 3}));
 }
 
-// The corpus positions of all labels, in order, and how much context each has in its window.
-std::map<int64_t, int64_t> targets_of(const EvalWindows& windows, int64_t length, int64_t batch) {
+// The corpus positions of all labels, in order, and how much context each has in its window. Of a
+// corpus of at most 251 tokens.
+std::map<int64_t, int64_t> targets_of(const EvalWindows& windows, int64_t batch) {
   std::map<int64_t, int64_t> context;
+  const int64_t width = windows.width();
   for (int64_t first = 0; first < windows.count(); first += batch) {
-    Rows rows(batch * length);
+    Rows rows(batch * width);
     windows.fill(first, rows.view());
     for (size_t i = 0; i < rows.labels.size(); ++i) {
       if (rows.labels[i] == kNoLabel) continue;
       EXPECT_EQ(rows.labels[i], (rows.tokens[i] + 1) % 251);
       const bool fresh =
-          context.emplace(rows.labels[i], 1 + static_cast<int64_t>(i) % length).second;
+          context.emplace(rows.labels[i], 1 + static_cast<int64_t>(i) % width).second;
       EXPECT_TRUE(fresh) << "a token is scored twice";
     }
+  }
+  EXPECT_EQ(static_cast<int64_t>(context.size()), windows.labels());
+  if (!context.empty()) {
+    EXPECT_EQ(context.begin()->first, windows.targets().begin);
+    EXPECT_EQ(context.rbegin()->first, windows.targets().end - 1);
   }
   return context;
 }
 
-TEST(EvalWindows, LieEndToEndAndScoreEveryPosition) {
-  const Counting corpus(200);
-  for (const int64_t length : {1, 7, 10, 99, 199}) {
-    const EvalWindows windows(*corpus, corpus.all(), {length});
-    EXPECT_EQ(windows.count(), 199 / length);
-    EXPECT_EQ(windows.targets(), 199 / length * length);
-    const auto targets = targets_of(windows, length, 3);
-    EXPECT_EQ(static_cast<int64_t>(targets.size()), windows.targets());
-    EXPECT_EQ(targets.begin()->first, 1);
-    EXPECT_EQ(targets.rbegin()->first, windows.targets());
+// Each token that has a predecessor once, whatever the length and the size of the text.
+TEST(EvalWindows, LieEndToEndAndScoreEveryToken) {
+  for (const int64_t size : {2, 3, 8, 20, 21, 22, 199, 200}) {
+    const Counting corpus(size);
+    for (const int64_t length : {1, 7, 10, 20, 99, 199, 500}) {
+      const EvalWindows windows(*corpus, corpus.all(), {.length = length});
+      EXPECT_EQ(windows.count(), (size - 1 + length - 1) / length);
+      EXPECT_EQ(windows.labels(), size - 1);
+      EXPECT_EQ(windows.width(), std::min(length, size - 1));
+      for (const auto& [position, context] : targets_of(windows, 3)) {
+        EXPECT_EQ(context, 1 + (position - 1) % length);
+      }
+    }
   }
 }
 
+TEST(EvalWindows, OverlapByAStrideAndScoreEveryTokenOnce) {
+  const Split split{3, 198};  // labels 4 to 197
+  const Counting corpus(200);
+  for (const int64_t stride : {1, 3, 10, 16}) {
+    const EvalWindows windows(*corpus, split, {.length = 16, .stride = stride});
+    EXPECT_EQ(windows.labels(), 194);
+    EXPECT_EQ(windows.count(), 1 + (194 - 16 + stride - 1) / stride);
+    for (const auto& [position, context] : targets_of(windows, 5)) {
+      const int64_t label = position - 4;  // of the split
+      EXPECT_EQ(context, label < 16 ? label + 1 : 16 - stride + 1 + (label - 16) % stride);
+    }
+  }
+  EXPECT_EQ(EvalWindows(*corpus, {0, 9}, {.length = 16, .stride = 3}).count(), 1);
+}
+
+TEST(EvalWindows, LengthsShareTheirTargetsByScore) {
+  const Counting corpus(230);
+  const Split split{11, 229};
+  for (const int64_t length : {64, 16, 32, 17, 4}) {
+    const EvalWindows windows(*corpus, split, {.length = length, .score = 4, .longest = 64});
+    const auto targets = targets_of(windows, 5);
+    for (const auto& [position, context] : targets) {
+      EXPECT_EQ(context, length - 3 + (position - targets.begin()->first) % 4);
+    }
+    EXPECT_EQ(windows.targets().begin, 11 + 1 + 64 - 4);
+    EXPECT_EQ(windows.targets().end, 229);  // also the rest of a block
+  }
+}
+
+// A score of the whole length is the plain form.
+TEST(EvalWindows, ScoreOfTheLengthLiesEndToEnd) {
+  const Counting corpus(77);
+  const EvalWindows plain(*corpus, corpus.all(), {.length = 10}),
+      scored(*corpus, corpus.all(), {.length = 10, .score = 10}),
+      apart(*corpus, corpus.all(), {.length = 10, .stride = 10});
+  EXPECT_EQ(targets_of(plain, 2), targets_of(scored, 3));
+  EXPECT_EQ(targets_of(plain, 2), targets_of(apart, 3));
+}
+
 TEST(EvalWindows, RowsPastTheLastWindowAreBlank) {
-  const Counting corpus(41);
-  const EvalWindows windows(*corpus, corpus.all(), {20});
+  const Counting corpus(38);
+  const EvalWindows windows(*corpus, corpus.all(), {.length = 20});
   ASSERT_EQ(windows.count(), 2);
   Rows rows(3 * 20);
   windows.fill(0, rows.view());
-  for (size_t i = 40; i < 60; ++i) {
+  EXPECT_EQ(rows.labels[36], 37);
+  for (size_t i = 37; i < 60; ++i) {
     EXPECT_EQ(rows.tokens[i], 0);
     EXPECT_EQ(rows.labels[i], kNoLabel);
     EXPECT_EQ(rows.first_key[i], 0);
   }
-  EXPECT_EQ(rows.labels[39], 40);
 }
 
-TEST(EvalWindows, LengthsShareTheirTargets) {
+// First keys do not go back, so that tiles of keys can be skipped.
+TEST(EvalWindows, ARestBelongsToTheLastDocument) {
+  const ScratchFolder folder;
+  const std::vector<Path> paths{folder.put("a", "abc"), folder.put("b", "de")};
+  const Corpus corpus = Corpus::open(paths, ByteTokenizer());
+  const EvalWindows windows(corpus, {0, corpus.size()}, {.length = 8, .width = 8});
+  Rows rows(8);
+  windows.fill(0, rows.view());
+  EXPECT_EQ(rows.labels, (std::vector<int32_t>{'b', 'c', 0, 'd', 'e', -1, -1, -1}));
+  EXPECT_EQ(rows.first_key, (std::vector<int32_t>{0, 0, 0, 3, 3, 3, 3, 3}));
+}
+
+TEST(EvalWindows, AtMostSoManyLabels) {
   const Counting corpus(230);
-  const std::vector<int64_t> lengths{64, 16, 32, 17};
-  const Split split{11, 229};
-  const std::vector<EvalWindows> windows = eval_windows_by_length(*corpus, split, lengths, 0);
-  std::set<int64_t> first;
-  for (size_t i = 0; i < lengths.size(); ++i) {
-    const auto targets = targets_of(windows[i], lengths[i], 5);
-    std::set<int64_t> positions;
-    for (const auto& [position, context] : targets) {
-      positions.insert(position);
-      EXPECT_GT(context, lengths[i] - 4);
-      EXPECT_LE(context, lengths[i]);
-    }
-    EXPECT_EQ(static_cast<int64_t>(positions.size()), windows[i].targets());
-    if (i == 0) first = positions;
-    EXPECT_EQ(positions, first) << lengths[i];
+  for (const int64_t most : {1, 3, 10, 55, 10000}) {
+    const int64_t got = std::min<int64_t>(most, 229);
+    const EvalWindows plain(*corpus, corpus.all(), {.length = 10, .max_labels = most});
+    EXPECT_EQ(static_cast<int64_t>(targets_of(plain, 4).size()), got);
+    const EvalWindows strided(*corpus, corpus.all(),
+                              {.length = 10, .stride = 3, .max_labels = most});
+    EXPECT_EQ(static_cast<int64_t>(targets_of(strided, 4).size()), got);
+    const EvalWindows scored(*corpus, corpus.all(),
+                             {.length = 16, .score = 4, .longest = 64, .max_labels = most});
+    EXPECT_EQ(static_cast<int64_t>(targets_of(scored, 4).size()), std::min<int64_t>(most, 169));
   }
-  EXPECT_EQ(*first.begin(), 11 + 64 - 4 + 1);
-  EXPECT_GE(*first.rbegin(), 229 - 4);  // less than a block is left out
-  EXPECT_LE(*first.rbegin(), 228);
-}
-
-TEST(EvalWindows, AtMostSoManyTokens) {
-  const Counting corpus(230);
-  EXPECT_EQ(EvalWindows(*corpus, corpus.all(), {10, 0, 0, 55}).targets(), 50);
-  EXPECT_EQ(EvalWindows(*corpus, corpus.all(), {10, 0, 0, 3}).targets(), 10);
-  EXPECT_EQ(EvalWindows(*corpus, corpus.all(), {10, 0, 0, 10000}).targets(), 220);
-  const auto windows =
-      eval_windows_by_length(*corpus, corpus.all(), std::vector<int64_t>{64, 16}, 41);
-  EXPECT_EQ(windows[0].targets(), 40);
-  EXPECT_EQ(windows[1].targets(), 40);
 }
 
 TEST(EvalWindows, RefusesWhatCannotBe) {
   const Counting corpus(20);
-  EXPECT_EQ(EvalWindows(*corpus, corpus.all(), {19}).count(), 1);
-  EXPECT_EQ(EvalWindows(*corpus, corpus.all(), {4, 2, 19}).count(), 1);
-  expect_error(ErrorCode::input,
-               "more than 20 tokens, a window, got 20; use more text, or windows of at most 19",
-               [&] { EvalWindows(*corpus, corpus.all(), {20}); });
-  expect_error(ErrorCode::input, "more than 20 tokens", [&] {
-    EvalWindows(*corpus, corpus.all(), {4, 2, 20});
-  });
-  expect_error(ErrorCode::input, "more than 4 tokens, a window, got 0", [&] {
-    EvalWindows(*corpus, {20, 20}, {4});
-  });
-  expect_error(ErrorCode::config, "length 4, score 5", [&] {
-    EvalWindows(*corpus, corpus.all(), {4, 5});
-  });
-  expect_error(ErrorCode::config, "length 0", [&] { EvalWindows(*corpus, corpus.all(), {0}); });
-  expect_error(ErrorCode::config, "length -4", [&] { EvalWindows(*corpus, corpus.all(), {-4}); });
-  expect_error(ErrorCode::config, "at least one length",
-               [&] { eval_windows_by_length(*corpus, corpus.all(), {}, 0); });
+  const auto refuse = [&](ErrorCode code, const char* part, Split split,
+                          const EvalOptions& options) {
+    expect_error(code, part, [&] { EvalWindows(*corpus, split, options); });
+  };
+  const Split all = corpus.all();
+  refuse(ErrorCode::input, "a text of at least 2 tokens, got 1", {19, 20}, {.length = 4});
+  refuse(ErrorCode::input, "a text of at least 2 tokens, got 0", {20, 20}, {.length = 4});
+  EXPECT_EQ(EvalWindows(*corpus, all, {.length = 4, .score = 2, .longest = 20}).labels(), 1);
+  refuse(ErrorCode::input, "a text of at least 21 tokens, got 20", all,
+         {.length = 4, .score = 2, .longest = 21});
+  refuse(ErrorCode::config, "length 4, stride 0, score 5", all, {.length = 4, .score = 5});
+  refuse(ErrorCode::config, "length 4, stride 5, score 0", all, {.length = 4, .stride = 5});
+  refuse(ErrorCode::config, "stride 2, score 2", all, {.length = 4, .stride = 2, .score = 2});
+  refuse(ErrorCode::config, "length 0", all, {.length = 0});
+  refuse(ErrorCode::config, "length -4", all, {.length = -4});
+}
+
+TEST(EvalSequence, TakesOneTextAfterAnother) {
+  const Counting corpus(40);
+  const auto part = [&](int64_t begin, int64_t end) {
+    return EvalWindows(*corpus, {begin, end}, {.length = 4, .width = 4});
+  };
+  const EvalSequence both({part(0, 10), part(10, 12), part(20, 29)});
+  ASSERT_EQ(both.count(), 3 + 1 + 2);
+  for (const int64_t batch : {1, 2, 4, 7}) {
+    std::vector<int32_t> labels;
+    for (int64_t first = 0; first < both.count(); first += batch) {
+      Rows rows(batch * 4);
+      both.fill(first, rows.view());
+      for (const int32_t label : rows.labels) {
+        if (label != kNoLabel) labels.push_back(label);
+      }
+    }
+    EXPECT_EQ(labels, (std::vector<int32_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 21, 22, 23, 24, 25, 26,
+                                            27, 28}));
+  }
 }
 
 }  // namespace

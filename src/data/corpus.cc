@@ -59,6 +59,16 @@ std::vector<io::Path> files_at(const io::Path& path) {
   return {path};
 }
 
+// A separator stands for no text, but takes the place of a byte between files.
+std::vector<int32_t> bytes_of_ids(const Tokenizer& tokenizer) {
+  std::vector<int32_t> bytes;
+  for (int32_t id = 0; id < tokenizer.vocab(); ++id) {
+    const bool separator = id == tokenizer.separator();
+    bytes.push_back(separator ? 1 : static_cast<int32_t>(tokenizer.decode({&id, 1}).size()));
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::vector<Corpus::Piece> Corpus::open_pieces(std::span<const io::Path> paths,
@@ -82,6 +92,7 @@ Corpus Corpus::open(std::span<const io::Path> paths, const Tokenizer& tokenizer)
   Corpus corpus;
   corpus.separator_ = tokenizer.separator();
   corpus.tokens_are_bytes_ = tokenizer.tokens_are_bytes();
+  if (!corpus.tokens_are_bytes_) corpus.bytes_of_id_ = bytes_of_ids(tokenizer);
   corpus.pieces_ = open_pieces(paths, tokenizer);
   int64_t at = 0, bytes = 0;
   for (Piece& piece : corpus.pieces_) {
@@ -101,12 +112,25 @@ Corpus Corpus::of_text(std::string_view text, const Tokenizer& tokenizer) {
   Corpus corpus;
   corpus.separator_ = tokenizer.separator();
   corpus.tokens_are_bytes_ = false;
+  corpus.bytes_of_id_ = bytes_of_ids(tokenizer);
   corpus.pieces_.push_back({io::MappedFile(), tokenizer.encode(text), 0, 0});
   Piece& piece = corpus.pieces_.front();
   piece.end = corpus.size_ = static_cast<int64_t>(piece.tokens.size());
   if (corpus.size_ == 0) fail(ErrorCode::input, {"data", "text of at least one token", "none", ""});
   corpus.bytes_per_token_ = static_cast<double>(text.size()) / static_cast<double>(corpus.size_);
   return corpus;
+}
+
+int64_t Corpus::bytes(int64_t begin, int64_t end) const {
+  if (tokens_are_bytes_) return end - begin;
+  std::vector<int32_t> ids(4096);
+  int64_t sum = 0;
+  for (; begin < end; begin += static_cast<int64_t>(ids.size())) {
+    ids.resize(std::min(ids.size(), static_cast<size_t>(end - begin)));
+    read(begin, ids);
+    for (const int32_t id : ids) sum += bytes_of_id_[static_cast<size_t>(id)];
+  }
+  return sum;
 }
 
 void Corpus::read(int64_t begin, std::span<int32_t> out) const noexcept {

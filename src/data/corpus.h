@@ -30,6 +30,9 @@ class Corpus {
   /// with a byte tokenizer. bits per byte = nats per token / (ln 2 * bytes_per_token).
   double bytes_per_token() const { return bytes_per_token_; }
 
+  /// Bytes of text that the tokens [begin, end) stand for, in the same sense.
+  int64_t bytes(int64_t begin, int64_t end) const;
+
   /// Copies the tokens [begin, begin + out.size()), which must lie within [0, size()).
   void read(int64_t begin, std::span<int32_t> out) const noexcept;
 
@@ -48,6 +51,7 @@ class Corpus {
   int32_t separator_ = 0;
   bool tokens_are_bytes_ = true;
   double bytes_per_token_ = 1;
+  std::vector<int32_t> bytes_of_id_;  // [vocab], where the tokens are not bytes
 };
 
 /// A range [begin, end) of the tokens of a corpus.

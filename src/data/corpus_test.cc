@@ -32,7 +32,11 @@ class PairTokenizer final : public Tokenizer {
     for (size_t i = 0; i + 1 < text.size(); i += 2) tokens.push_back(text[i] * 256 + text[i + 1]);
     return tokens;
   }
-  std::string decode(std::span<const int32_t>) const override { return ""; }
+  std::string decode(std::span<const int32_t> tokens) const override {
+    std::string text;
+    for (const int32_t id : tokens) (text += static_cast<char>(id / 256)) += static_cast<char>(id);
+    return text;
+  }
 };
 
 Corpus open(const std::vector<Path>& paths) {
@@ -113,6 +117,8 @@ TEST(Corpus, EncodesWhereTokensAreNotBytes) {
   EXPECT_EQ(tokens,
             (std::vector<int32_t>{'a' * 256 + 'b', 'c' * 256 + 'd', 7, 7, 'e' * 256 + 'f'}));
   EXPECT_DOUBLE_EQ(corpus.bytes_per_token(), 9.0 / 5.0);
+  EXPECT_EQ(corpus.bytes(0, 5), 8);  // three pairs, two separators of a byte; "x" is no pair
+  EXPECT_EQ(corpus.bytes(1, 3), 3);
   expect_error(ErrorCode::input, "at least one token",
                [&] { Corpus::open(std::vector<Path>{folder / "b"}, PairTokenizer()); });
 }

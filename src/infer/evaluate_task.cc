@@ -37,10 +37,15 @@ std::vector<TaskScore> evaluate_task(const Model& model, const std::vector<TaskS
   for (size_t i = 0; i < tasks.size(); ++i) {
     const int64_t length = tasks[i].length(model.config.context);
     ScoredRun run(model, sets[i], {.length = length, .runtime = options.runtime});
-    const Score score = run([&](int64_t n) {
+    const ScoreSum sum = run([&](int64_t n) {
       if (!options.on_progress) return;
       options.on_progress((done + static_cast<double>(n * length)) / total);
     });
+    if (sum.labels() == 0) {
+      no_labels(fmt::format("eval: {} of {} tokens", tasks[i].name, length), options.sequences,
+                "ask for more sequences, or longer ones");
+    }
+    const Score score = sum.mean();
     done += static_cast<double>(options.sequences * length);
     results.push_back({.task = tasks[i],
                        .length = length,

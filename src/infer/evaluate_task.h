@@ -36,7 +36,8 @@ struct TaskOptions {
 
 /// One result a task, in the order given. Their lengths may differ from the model's context.
 /// Throws Error(config) where a task does not go with the vocabulary or its length, before anything
-/// is computed; Error(usage) without tasks or sequences.
+/// is computed; Error(usage) without tasks or sequences; Error(input) where the sequences of a
+/// result have no label.
 std::vector<TaskScore> evaluate_task(const Model& model, const std::vector<TaskSettings>& tasks,
                                      const TaskOptions& options);
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace weft {
@@ -28,6 +30,15 @@ void check(const Session& session, std::span<const int32_t> prompt, int64_t coun
 
 }  // namespace
 
+void feed_text(Session& session, std::span<const int32_t> tokens) {
+  const int64_t separator = session.model().config.document_separator;
+  const auto last =
+      separator < 0 ? tokens.rend() : std::find(tokens.rbegin(), tokens.rend(), separator);
+  if (last == tokens.rend()) return session.feed(tokens);
+  session.truncate(0);
+  session.feed(tokens.last(static_cast<size_t>(last - tokens.rbegin()) + 1));
+}
+
 std::vector<int32_t> generate(Session& session, std::span<const int32_t> prompt, int64_t count,
                               const SamplerOptions& options,
                               const std::function<bool(int32_t)>& on_token) {
@@ -35,11 +46,13 @@ std::vector<int32_t> generate(Session& session, std::span<const int32_t> prompt,
   check(session, prompt, count);
   std::vector<int32_t> seen(prompt.begin(), prompt.end()), drawn;
   std::vector<double> logits(static_cast<size_t>(session.vocab()));
-  session.feed(prompt);
+  auto place = static_cast<uint64_t>(session.length());  // in the text, also across documents
+  feed_text(session, prompt);
+  place += prompt.size();
   while (static_cast<int64_t>(drawn.size()) < count) {
-    if (!drawn.empty()) session.feed({&drawn.back(), 1});
+    if (!drawn.empty()) feed_text(session, {&drawn.back(), 1});
     session.logits(0, logits);
-    const int32_t token = sampler.next(logits, seen, static_cast<uint64_t>(session.length()));
+    const int32_t token = sampler.next(logits, seen, place + drawn.size());
     drawn.push_back(token);
     seen.push_back(token);
     if (on_token && !on_token(token)) break;

@@ -11,11 +11,16 @@
 
 namespace weft {
 
-/// Feeds exactly `prompt` to a session of one sequence, then draws and feeds tokens one by one,
-/// until `count` are drawn or `on_token` returns false. Returns the new tokens. A session that
-/// already holds text is continued; the penalty of the sampler sees the prompt and the new tokens.
-/// Throws Error(usage) at an empty prompt on an empty session, or where prompt and count do not fit
-/// into its context.
+/// Feeds tokens to a session of one sequence. Where the model was trained on documents that do not
+/// see each other, the last separator among them begins the session anew: what stands before it has
+/// no influence on what follows, and positions restart there.
+void feed_text(Session& session, std::span<const int32_t> tokens);
+
+/// Feeds exactly `prompt` (by feed_text) to a session of one sequence, then draws and feeds tokens
+/// one by one, until `count` are drawn or `on_token` returns false. Returns the new tokens. A
+/// session that already holds text is continued; the penalty of the sampler sees the prompt and the
+/// new tokens. Throws Error(usage) at an empty prompt on an empty session, or where prompt and
+/// count do not fit into its context.
 std::vector<int32_t> generate(Session& session, std::span<const int32_t> prompt, int64_t count,
                               const SamplerOptions& options,
                               const std::function<bool(int32_t)>& on_token = {});

@@ -30,24 +30,27 @@ ScoredRun::ScoredRun(const Model& model, const EvalBatches& rows, const Options&
                     .runtime = options.runtime},
                    options.axes)),
       tokens_(static_cast<size_t>(batch_ * length_)),
-      labels_(tokens_.size()) {
+      labels_(tokens_.size()),
+      first_key_(model.config.document_separator >= 0 ? tokens_.size() : 0) {
   Bindings bindings;
   bindings.inputs = {tokens_.data()};
   bindings.parameters = parameter_pointers(built_, model.parameters);
   built_.program.bind(bindings);
 }
 
-Score ScoredRun::operator()(const std::function<void(int64_t)>& on_batch) {
+ScoreSum ScoredRun::operator()(const std::function<void(int64_t)>& on_batch) {
   ScoreSum sum;
   for (int64_t first = 0; first < rows_.count(); first += batch_) {
-    rows_.fill(first, {.tokens = tokens_, .labels = labels_});
-    built_.program.run({.batch = batch_, .time = length_, .labels = labels_.data()});
-    sum.add(built_);
+    rows_.fill(first, {.tokens = tokens_, .labels = labels_, .first_key = first_key_});
+    built_.program.run({.batch = batch_,
+                        .time = length_,
+                        .first_key = first_key_.empty() ? nullptr : first_key_.data(),
+                        .labels = labels_.data()});
+    sum.add(built_, labels_);
     on_batch(std::min(first + batch_, rows_.count()));
   }
-  const Score score = sum.mean();
-  if (std::isfinite(score.loss)) return score;
-  fail(ErrorCode::runtime, {"evaluation", "a finite loss", std::to_string(score.loss),
+  if (sum.labels() == 0 || std::isfinite(sum.mean().loss)) return sum;
+  fail(ErrorCode::runtime, {"evaluation", "a finite loss", std::to_string(sum.mean().loss),
                             "the weights hold a NaN or an infinity, or overflow"});
 }
 

@@ -12,7 +12,8 @@
 
 namespace weft {
 
-/// Computes in the type that the model was loaded in.
+/// Computes in the type that the model was loaded in; attention keeps to documents where the model
+/// was trained so.
 class ScoredRun {
  public:
   struct Options {
@@ -25,15 +26,16 @@ class ScoredRun {
   /// Plans and allocates. Model and rows must outlive this.
   ScoredRun(const Model& model, const EvalBatches& rows, const Options& options);
 
-  /// The mean over all labels; `on_batch` is told how many rows are done. Throws Error(runtime)
-  /// where the loss is not finite.
-  Score operator()(const std::function<void(int64_t)>& on_batch);
+  /// The sums over all labels, in the order of the rows; `on_batch` is told how many rows are done.
+  /// Throws Error(runtime) where the loss is not finite.
+  ScoreSum operator()(const std::function<void(int64_t)>& on_batch);
 
  private:
   const EvalBatches& rows_;
   int64_t length_, batch_;
   BuiltProgram built_;
   std::vector<int32_t> tokens_, labels_;  // [batch, length]
+  std::vector<int32_t> first_key_;        // the same; empty where attention crosses documents
 };
 
 }  // namespace weft

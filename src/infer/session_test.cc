@@ -223,6 +223,50 @@ TEST(Generate, StopsWhenAsked) {
             3u);
 }
 
+// A model of documents that do not see each other continues the last one of a prompt, also where it
+// draws a separator itself.
+TEST(Generate, DoesNotLookBackOverASeparator) {
+  for (const char* design : {"transformer", "stick-breaking", "linear"}) {
+    Model model = tiny(design, DType::f64);
+    const std::vector<int32_t> document = {9, 5, 11, 3};
+    std::vector<int32_t> prompt = random_tokens(7);
+    std::erase(prompt, 9);
+    prompt.insert(prompt.end(), document.begin(), document.end());
+    const auto first = [&](const std::vector<int32_t>& from) {
+      Session session(model, {.context = 40, .runtime = {}});
+      feed_text(session, from);
+      return logits_of(session);
+    };
+    const std::vector<double> alone = first(document);
+    EXPECT_NE(first(prompt), alone) << design;
+    model.config.document_separator = 9;
+    EXPECT_EQ(first(prompt), alone) << design;
+  }
+}
+
+TEST(Generate, ASeparatorThatIsDrawnBeginsADocument) {
+  Model model = tiny("transformer", DType::f64);
+  const auto greedy = [&](const std::vector<int32_t>& from, int64_t count) {
+    Session session(model, {.context = 40, .runtime = {}});
+    return generate(session, from, count, {.temperature = 0});
+  };
+  int checked = 0;
+  for (int32_t id = 0; id < 37; ++id) {
+    model.config.document_separator = -1;
+    const std::vector<int32_t> prompt = {id, (id + 5) % 37, (id + 11) % 37};
+    const int32_t drawn = greedy(prompt, 1).front();
+    if (std::find(prompt.begin(), prompt.end(), drawn) != prompt.end()) continue;
+    const std::vector<int32_t> open = greedy(prompt, 4);
+    model.config.document_separator = drawn;
+    const std::vector<int32_t> masked = greedy(prompt, 4);
+    std::vector<int32_t> want = {drawn};
+    for (const int32_t token : greedy({drawn}, 3)) want.push_back(token);
+    EXPECT_EQ(masked, want);
+    checked += masked != open ? 1 : 0;
+  }
+  EXPECT_GT(checked, 0);  // or nothing was told apart
+}
+
 TEST(Generate, RefusesAnEmptyPromptAndTooMuch) {
   const Model model = tiny("transformer");
   Session session(model, {.context = 10, .runtime = {}});

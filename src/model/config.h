@@ -82,6 +82,10 @@ struct ModelConfig {
   /// Where one wiring shares a head and another mixes it: the mix gives way (alias-wins), or mixes
   /// what is shared in the place of the layer's own (blend-follower).
   std::string composition = kAliasWins;
+  /// The id with which a document begins, where the model was trained on documents that do not see
+  /// each other (data.mask_documents): attention reaches back to the last such token, and positions
+  /// restart there. Negative: attention crosses documents. No key of [model]: it follows the data.
+  int64_t document_separator = -1;
 
   int64_t q_width() const { return heads * head_dim; }
   /// Executed layers. Wirings, taps, windows and caches count these; weights count blocks.

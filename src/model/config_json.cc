@@ -105,6 +105,36 @@ void refuse_unknown_features(TableReader& table) {
   }
 }
 
+// Beside the keys of [model] the table says whether attention crosses documents, which follows the
+// data that the model was trained on.
+constexpr const char *kMask = "mask_documents", *kSeparator = "document_separator";
+
+json weft_table(const ModelConfig& c) {
+  json table = to_json(write_model(c));
+  table[kMask] = c.document_separator >= 0;
+  if (c.document_separator >= 0) table[kSeparator] = c.document_separator;
+  return table;
+}
+
+ModelConfig from_weft(io::Value weft, std::string_view where, const Axes& axes) {
+  io::Value documents;
+  if (auto* table = std::get_if<io::Value::Table>(&weft.data)) {
+    std::erase_if(*table, [&](const io::Field& f) {
+      if (f.key != kMask && f.key != kSeparator) return false;
+      documents.at(f.key) = f.value;
+      return true;
+    });
+  }
+  TableReader reader(documents, where, "weft");
+  bool masked = false;
+  int64_t separator = 0;
+  reader.read(kMask, masked);
+  reader.read(kSeparator, separator, 0, INT32_MAX);
+  ModelConfig config = read_model(weft, where, axes);
+  if (masked) config.document_separator = separator;
+  return config;
+}
+
 ModelConfig from_llama(TableReader& table, const Axes& axes) {
   constexpr int64_t kMost = INT64_MAX;
   io::Value model;
@@ -156,13 +186,13 @@ json config_to_json(const ModelConfig& c, DType dtype) {
           {"tie_word_embeddings", c.tie_embeddings},
           {"hidden_act", "silu"},
           {"torch_dtype", torch_name(dtype)},
-          {"weft", to_json(write_model(c))}};
+          {"weft", weft_table(c)}};
 }
 
 ModelConfig config_from_json(const json& j, std::string_view where, const Axes& axes) {
   const io::Value root = from_json(j);
   TableReader table(root, where, "");
-  if (const io::Value* weft = table.take("weft")) return read_model(*weft, where, axes);
+  if (const io::Value* weft = table.take("weft")) return from_weft(*weft, where, axes);
   std::string type;
   table.read("model_type", type);
   if (type != "llama") {

@@ -12,6 +12,7 @@
 #include "io/atomic.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "io/toml.h"
 #include "model/config_json.h"
 #include "model/config_toml.h"
 
@@ -85,7 +86,27 @@ ModelConfig overridden(const ModelConfig& config, const std::vector<io::Override
     }
     io::set_path(root, o.path, o.value);
   }
-  return read_model(*root.find("model"), "", axes);
+  ModelConfig other = read_model(*root.find("model"), "", axes);
+  other.document_separator = config.document_separator;
+  return other;
+}
+
+// Of a checkpoint from before config.json said so: what its run, if it still lies in one, was told.
+// There was one tokenizer then, whose separator is 0.
+int64_t separator_of_run(const fs::path& checkpoint) {
+  std::error_code error;
+  const fs::path steps = fs::canonical(checkpoint, error).parent_path();
+  const fs::path config = steps.parent_path() / "config.toml";
+  if (error || steps.filename() != "checkpoints" || !fs::is_regular_file(config, error)) return -1;
+  const io::Value root = io::read_toml(config);
+  const io::Value* data = root.find("data");
+  const io::Value* mask = data == nullptr ? nullptr : data->find("mask_documents");
+  const bool* masked = mask == nullptr ? nullptr : mask->as<bool>();
+  return masked != nullptr && *masked ? 0 : -1;
+}
+
+bool says_documents(const nlohmann::json& config) {
+  return !config.contains("weft") || config["weft"].contains("mask_documents");
 }
 
 Tensor widened(const Int8Matrix& matrix) {
@@ -158,7 +179,9 @@ Model load_model(const fs::path& checkpoint, std::optional<DType> precision, con
                  const std::vector<io::Override>& overrides) {
   const fs::path config = checkpoint / kConfig;
   Model model;
-  model.config = config_from_json(io::read_json(config), config.string(), axes);
+  const nlohmann::json json = io::read_json(config);
+  model.config = config_from_json(json, config.string(), axes);
+  if (!says_documents(json)) model.config.document_separator = separator_of_run(checkpoint);
   if (!overrides.empty()) model.config = overridden(model.config, overrides, axes);
   model.layout = derive_layout(model.config, axes);
   std::vector<ParameterSpec> specs = parameter_list(model.config, model.layout, axes);

@@ -45,7 +45,7 @@ struct RunArgs {
   const int32_t* first_key = nullptr;  ///< [batch, time], packed documents: the first visible key
                                        ///< (absolute position; non-decreasing); null: 0
   const int32_t* labels = nullptr;     ///< [batch, time], next token; negative: no label
-  float loss_scale = 1;                ///< factor on the loss gradient (1 / accumulation steps)
+  float loss_scale = 1;                ///< factor on the gradient of the mean loss of these labels
 
   int64_t rows() const { return batch * time; }
 };

@@ -139,12 +139,10 @@ void Run::open() {
   TrainingPrograms programs = plan();
   model_.emplace(make_model(config_.model, train().seed, DType::f32,
                             Trainer::weight_copies(train().precision), request_.axes));
-  trainer_.emplace(*model_,
-                   Trainer::Options{.train = train(),
-                                    .mask_documents = config_.data.mask_documents,
-                                    .runtime = request_.runtime,
-                                    .axes = request_.axes},
-                   std::move(programs));
+  trainer_.emplace(
+      *model_,
+      Trainer::Options{.train = train(), .runtime = request_.runtime, .axes = request_.axes},
+      std::move(programs));
   if (memory_.snapshot > 0) writer_.emplace(*model_, trainer_->optimizer(), request_.runtime);
   peak_gflops_ = request_.peak_gflops;
 }

@@ -5,6 +5,7 @@
 
 #include "base/args.h"
 #include "base/error.h"
+#include "data/tokenizer.h"
 #include "model/config_toml.h"
 #include "model/designs.h"
 #include "model/table_reader.h"
@@ -58,6 +59,9 @@ RunConfig read_run_config(const io::Value& root, std::string_view file, const Ax
                    read_data_config(table_or_empty(data), file, tasks),
                    read_train_config(table_or_empty(train), file)};
   if (config.data.is_task()) check_task(config, tasks);
+  if (config.data.mask_documents) {
+    config.model.document_separator = make_tokenizer(config.data.tokenizer)->separator();
+  }
   return config;
 }
 

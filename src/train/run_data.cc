@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+#include <vector>
+
 #include "base/error.h"
+#include "data/score.h"
 #include "data/tasks/task_batches.h"
 
 namespace weft {
@@ -30,6 +34,40 @@ void check_text(const RunConfig& config, const Tokenizer& tokenizer) {
   }
 }
 
+// At most this many labels of all texts together, in their order; 0: all. The unit of
+// train.eval_batches is fixed, so that val_loss does not depend on train.batch.
+int64_t most_labels(const RunConfig& config) {
+  const double most = static_cast<double>(config.train.eval_batches) *
+                      static_cast<double>(TrainConfig::kEvalWindows * config.model.context);
+  constexpr auto kAll = static_cast<double>(int64_t{1} << 60);
+  return most < kAll ? static_cast<int64_t>(most) : 0;
+}
+
+// The texts one after another, each scored by itself as `weft eval` does.
+void open_validation(const RunConfig& config, Split held_out, RunData& data) {
+  std::vector<std::pair<const Corpus*, Split>> texts;
+  data.validation_texts.reserve(config.data.validation.size());
+  for (const std::string& name : config.data.validation) {
+    const io::Path path(name);
+    data.validation_texts.push_back(Corpus::open({&path, 1}, *data.tokenizer));
+    const Corpus& text = data.validation_texts.back();
+    texts.push_back({&text, {0, text.size()}});
+  }
+  if (held_out.size() > 0) texts.push_back({data.train_text.get(), held_out});
+  int64_t left = most_labels(config);
+  const bool all = left == 0;
+  const int64_t time = config.model.context;
+  std::vector<EvalWindows> windows;
+  for (const auto& [text, split] : texts) {
+    data.validation_tokens += split.size();
+    if (!all && left == 0) continue;
+    windows.push_back(
+        EvalWindows(*text, split, {.length = time, .max_labels = left, .width = time}));
+    left -= all ? 0 : windows.back().labels();
+  }
+  if (!windows.empty()) data.validation = std::make_unique<EvalSequence>(std::move(windows));
+}
+
 void open_text(const RunConfig& config, RunData& data) {
   check_text(config, *data.tokenizer);
   const TrainConfig& t = config.train;
@@ -40,17 +78,7 @@ void open_text(const RunConfig& config, RunData& data) {
   data.train_tokens = splits.train.size();
   data.train = std::make_unique<TrainWindows>(
       *data.train_text, splits.train, TrainWindows::Options{t.seed, t.batch, t.accumulate, time});
-  const EvalWindows::Options options{.length = time, .max_tokens = t.eval_batches * t.batch * time};
-  if (!config.data.validation.empty()) {
-    data.validation_text =
-        std::make_unique<Corpus>(Corpus::open(paths(config.data.validation), *data.tokenizer));
-    const Split all{0, data.validation_text->size()};
-    data.validation = std::make_unique<EvalWindows>(*data.validation_text, all, options);
-    data.validation_tokens = all.size();
-  } else if (splits.held_out.size() > 0) {
-    data.validation = std::make_unique<EvalWindows>(*data.train_text, splits.held_out, options);
-    data.validation_tokens = splits.held_out.size();
-  }
+  open_validation(config, splits.held_out, data);
 }
 
 TaskStream stream(const RunConfig& config, TaskPurpose purpose, const TaskRegistry& tasks) {
@@ -60,6 +88,17 @@ TaskStream stream(const RunConfig& config, TaskPurpose purpose, const TaskRegist
           config.train.seed,
           purpose,
           tasks};
+}
+
+// A loss over nothing would end the run when it first evaluates.
+void check_labels(const EvalBatches& rows, int64_t time) {
+  std::vector<int32_t> tokens(static_cast<size_t>(time)), labels(tokens);
+  for (int64_t row = 0; row < rows.count(); ++row) {
+    rows.fill(row, {.tokens = tokens, .labels = labels});
+    if (count_labels(labels) > 0) return;
+  }
+  fail(ErrorCode::config, {"config: data.task_args.validation", "sequences with a label",
+                           fmt::format("no label in all {}", rows.count()), "ask for more"});
 }
 
 void open_task(const RunConfig& config, RunData& data, const TaskRegistry& tasks) {
@@ -72,6 +111,7 @@ void open_task(const RunConfig& config, RunData& data, const TaskRegistry& tasks
   if (validation == 0) return;
   data.validation =
       std::make_unique<TaskSet>(stream(config, TaskPurpose::validation, tasks), validation, time);
+  check_labels(*data.validation, time);
 }
 
 }  // namespace

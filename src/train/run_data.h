@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "data/batches.h"
 #include "data/corpus.h"
@@ -12,8 +13,9 @@
 namespace weft {
 
 struct RunData {
-  std::unique_ptr<Tokenizer> tokenizer;                 ///< null: a task
-  std::unique_ptr<Corpus> train_text, validation_text;  ///< windows point into them
+  std::unique_ptr<Tokenizer> tokenizer;  ///< null: a task
+  std::unique_ptr<Corpus> train_text;    ///< windows point into it
+  std::vector<Corpus> validation_texts;  ///< the same; one for each path that was named
   std::unique_ptr<TrainBatches> train;
   std::unique_ptr<EvalBatches> validation;          ///< null: nothing to evaluate on
   int64_t train_tokens = 0, validation_tokens = 0;  ///< of text

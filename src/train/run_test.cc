@@ -165,6 +165,47 @@ TEST(Run, OnlyStepsMayGrow) {
   EXPECT_EQ(stored.train.steps, 14);
 }
 
+TEST(Run, EvaluatesOnAsMuchTextWhateverTheBatch) {
+  const Scene scene;
+  const auto labels = [&](Overrides overrides) {
+    std::vector<int64_t> counts;
+    TrainRequest r = scene.request("run-" + std::string(*overrides.begin()), overrides);
+    r.observer.on_eval = [&](int64_t, const Score& score) { counts.push_back(score.labels); };
+    run_training(r);
+    EXPECT_EQ(counts.size(), 1u);
+    return counts.front();
+  };
+  for (const std::string_view batch : {"train.batch=1", "train.batch=3", "train.batch=16"}) {
+    EXPECT_EQ(labels({batch, "train.steps=1", "train.eval_batches=2"}), 2 * 8 * 32) << batch;
+  }
+  const auto held_out = static_cast<int64_t>(periodic_text().size() / 10);
+  EXPECT_EQ(labels({"train.eval_batches=0", "train.steps=1"}), held_out - 1);
+  EXPECT_EQ(labels({"train.eval_batches=1099511627776", "train.steps=1"}), held_out - 1);
+}
+
+TEST(Run, ScoresValidationTextsEachByItself) {
+  const Scene scene;
+  const std::string a = scene.folder.put("a", "the loom weaves").string(),
+                    b = scene.folder.put("b", "the weft goes over; the loom weaves, the").string();
+  const auto score = [&](const std::string& paths, const std::string& limit) {
+    TrainRequest r = scene.request("run" + paths.substr(0, 3) + limit, {"data.holdout=0"});
+    r.config.data.validation = {a, b};
+    if (paths == "a") r.config.data.validation = {a};
+    if (paths == "b") r.config.data.validation = {b};
+    r.config.train.steps = 1;
+    r.config.train.eval_batches = std::stol(limit);
+    Score got;
+    r.observer.on_eval = [&](int64_t, const Score& s) { got = s; };
+    run_training(r);
+    return got;
+  };
+  const Score one = score("a", "0"), other = score("b", "0"), both = score("both", "0");
+  EXPECT_EQ(one.labels, 14);
+  EXPECT_EQ(other.labels, 39);
+  EXPECT_EQ(both.labels, 53);
+  EXPECT_NEAR(both.loss, (14 * one.loss + 39 * other.loss) / 53, 1e-9);
+}
+
 TEST(Run, ZeroStepsWriteTheFreshModel) {
   const Scene scene;
   TrainRequest r = scene.request("run", {"train.steps=0"});

@@ -1,14 +1,17 @@
 // Runs on generated sequences: what they write, that they resume to the same bits, what is refused.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/compare.h"
 #include "data/tasks/task_batches.h"
 #include "data/tasks/task_file.h"
 #include "io/json.h"
 #include "model/model.h"
+#include "train/run_data.h"
 #include "train/testing.h"
 #include "train/trainer.h"
 
@@ -163,6 +166,89 @@ TEST(TaskRun, EvaluationCountsEveryQueryOnce) {
   }
   EXPECT_EQ(last.loss, all.loss);
   EXPECT_EQ(last.accuracy, all.accuracy);
+}
+
+/// One step of a model of `task` sequences of four tokens, of which some have more labels than
+/// others and some none, in `accumulate` micro-batches.
+struct Cut {
+  RunConfig config;
+  Model model;
+  Trainer trainer;
+  TaskBatches batches;
+
+  Cut(int64_t batch, int64_t accumulate, uint64_t seed = 0)
+      : config(of(batch, accumulate, seed)),
+        model(make_model(config.model, 3)),
+        trainer(model, {.train = config.train}),
+        batches(TaskStream(config.data.task, {32, 4}, seed, TaskPurpose::train), batch, accumulate,
+                24) {}
+  static RunConfig of(int64_t batch, int64_t accumulate, uint64_t seed) {
+    RunConfig c =
+        task_config({"data.task=induction", "data.task_args={symbols=4, length=4}",
+                     "train.optimizer=sgd", "train.lr=10", "train.clip=0", "train.warmup=0"});
+    c.train.batch = batch;
+    c.train.accumulate = accumulate;
+    c.train.seed = seed;
+    return c;
+  }
+  int64_t labels_of_row(int64_t row) const {
+    std::vector<int32_t> tokens(24), labels(24);
+    const TaskStream stream(config.data.task, {32, 4}, config.train.seed, TaskPurpose::train);
+    stream.fill(row, {tokens, labels});
+    return count_labels(labels);
+  }
+};
+
+// However the sequences of a step are cut, they have one loss and one gradient.
+TEST(TaskRun, MicroBatchesWithUnequalLabelsAreOneBatch) {
+  Cut whole(16, 1);
+  int64_t least = 4, most = 0;
+  for (int64_t row = 0; row < 16; ++row) {
+    least = std::min(least, whole.labels_of_row(row));
+    most = std::max(most, whole.labels_of_row(row));
+  }
+  ASSERT_EQ(least, 0);  // or the test would say little
+  ASSERT_GT(most, 1);
+  const StepResult want = whole.trainer.step(1, whole.batches);
+  for (const auto& [batch, accumulate] : {std::pair<int64_t, int64_t>{4, 4}, {1, 16}, {8, 2}}) {
+    Cut cut(batch, accumulate);
+    const StepResult got = cut.trainer.step(1, cut.batches);
+    EXPECT_NEAR(got.loss, want.loss, 1e-6 * want.loss) << batch;
+    EXPECT_NEAR(got.grad_norm, want.grad_norm, 1e-6 * want.grad_norm) << batch;
+    for (int p = 0; p < whole.model.parameters.count(); ++p) {
+      const Comparison same =
+          compare(cut.model.parameters.master(p), whole.model.parameters.master(p));
+      EXPECT_LT(same.error(), 1e-5) << same.fault << whole.model.parameters.spec(p).name;
+    }
+  }
+}
+
+TEST(TaskRun, AStepWithoutLabelsIsSaidAsSuch) {
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    Cut cut(1, 2, seed);
+    if (cut.labels_of_row(0) + cut.labels_of_row(1) > 0) continue;
+    const Tensor before = convert(cut.model.parameters.master(0), DType::f32);
+    expect_error(ErrorCode::input, "step 1", [&] { cut.trainer.step(1, cut.batches); });
+    expect_error(ErrorCode::input, "no label in 2 sequences",
+                 [&] { cut.trainer.step(1, cut.batches); });
+    EXPECT_TRUE(same_bits(cut.model.parameters.master(0), before.view()));
+    const TaskSet none(TaskStream(cut.config.data.task, {32, 4}, seed, TaskPurpose::train), 2, 24);
+    expect_error(ErrorCode::input, "no label in 2 sequences", [&] { cut.trainer.evaluate(none); });
+    return;
+  }
+  FAIL() << "no seed whose first two sequences have no label";
+}
+
+// Refused before the run begins, not when it first evaluates.
+TEST(TaskRun, ValidationWithoutLabelsIsRefused) {
+  const ScratchFolder folder;
+  expect_error(ErrorCode::config, "data.task_args.validation", [&] {
+    for (int seed = 0; seed < 100; ++seed) {
+      const std::string setting = "train.seed=" + std::to_string(seed);
+      open_data(task_config(
+          {"data.task=induction", "data.task_args={symbols=4, length=4, validation=1}", setting}));
+    }
+  });
 }
 
 TEST(TaskRun, RefusesWhatDoesNotGoTogether) {

@@ -46,9 +46,11 @@ struct TrainConfig {
 
   int64_t log_every = 10;    ///< steps; the last is always logged
   int64_t eval_every = 250;  ///< steps; 0: after the last only
-  /// Batches of an evaluation on text; 0: all of the validation data. A task says by itself how
-  /// many sequences it is evaluated on.
+  /// Of an evaluation on text: times kEvalWindows windows of model.context tokens, whatever `batch`
+  /// is; 0: all of the validation data. A task says by itself how many sequences it is evaluated
+  /// on.
   int64_t eval_batches = 16;
+  static constexpr int64_t kEvalWindows = 8;
   int64_t checkpoint_every = 250;  ///< steps; 0: after the last only
   int64_t keep_checkpoints = 2;    ///< newest ones kept; 0: all
 

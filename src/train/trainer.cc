@@ -1,5 +1,7 @@
 #include "train/trainer.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "base/error.h"
@@ -39,7 +41,7 @@ Trainer::Trainer(Model& model, const Options& options, TrainingPrograms programs
       rates_(options.train.rates()),
       runtime_(options.runtime),
       axes_(options.axes),
-      mask_documents_(options.mask_documents),
+      mask_documents_(model.config.document_separator >= 0),
       time_(model.config.context),
       programs_(std::move(programs)),
       memory_(plan_memory(programs_, model.config, model.parameters.specs(), config_,
@@ -68,8 +70,12 @@ void Trainer::bind() {
   programs_.train.program.bind(bindings);
 }
 
-RunArgs Trainer::run_args() const {
+RunArgs Trainer::run_args(int64_t labels_of_step) const {
   RunArgs args;
+  if (labels_of_step > 0) {
+    args.loss_scale = static_cast<float>(static_cast<double>(count_labels(batch().labels)) /
+                                         static_cast<double>(labels_of_step));
+  }
   args.batch = config_.batch;
   args.time = time_;
   args.labels = labels_.as<int32_t>();
@@ -86,36 +92,50 @@ StepResult Trainer::step(int64_t step, const TrainBatches& batches, Observer* ob
   const auto told = [&](std::string_view part, size_t bytes) {
     if (observer != nullptr) observer->ran(part, static_cast<double>(bytes));
   };
-  RunArgs args = run_args();
-  args.loss_scale = 1.f / static_cast<float>(config_.accumulate);
-  double loss = 0;
+  const int64_t labels = labels_of_step(step, batches);
+  if (labels == 0) {
+    no_labels(fmt::format("step {}", step), config_.batch * config_.accumulate,
+              "raise train.batch, or choose data.task_args that give every sequence a label; the "
+              "last checkpoint is unharmed");
+  }
+  ScoreSum sum;
   for (int64_t micro = 0; micro < config_.accumulate; ++micro) {
-    batches.fill(step - 1, micro, batch());
+    if (config_.accumulate > 1) batches.fill(step - 1, micro, batch());
     told("batch", 2 * tokens_.desc().bytes());
+    const RunArgs args = run_args(labels);
     if (observer == nullptr) {
       programs_.train.program.run(args, micro > 0);
     } else {
       programs_.train.program.run_observed(args, micro > 0, *observer);
     }
-    loss += scalar(programs_.train.program, programs_.train.loss);
+    sum.add(programs_.train, batch().labels);
   }
-  loss /= static_cast<double>(config_.accumulate);
+  const double loss = sum.mean().loss;
   const double norm = optimizer_->gradient_norm(gradients_);
   told("gradient norm", gradients_.bytes());
-  if (!std::isfinite(loss) || !std::isfinite(norm)) stop_at_fault(step, batches);
+  if (!std::isfinite(loss) || !std::isfinite(norm)) stop_at_fault(step, batches, labels);
   const double lr = rates_.rate(step);
   optimizer_->update(gradients_, step, lr, norm);
   told("optimizer", optimizer_->update_bytes());
   return {loss, norm, lr};
 }
 
-void Trainer::stop_at_fault(int64_t step, const TrainBatches& batches) {
-  RunArgs args = run_args();
-  args.loss_scale = 1.f / static_cast<float>(config_.accumulate);
+// Labels are data: they are counted before the first micro-batch runs, so that each can scale its
+// gradient to its share of the step. Leaves the last micro-batch filled in.
+int64_t Trainer::labels_of_step(int64_t step, const TrainBatches& batches) {
+  int64_t labels = 0;
+  for (int64_t micro = 0; micro < config_.accumulate; ++micro) {
+    batches.fill(step - 1, micro, batch());
+    labels += count_labels(batch().labels);
+  }
+  return labels;
+}
+
+void Trainer::stop_at_fault(int64_t step, const TrainBatches& batches, int64_t labels) {
   std::string where;
   for (int64_t micro = 0; micro < config_.accumulate && where.empty(); ++micro) {
     batches.fill(step - 1, micro, batch());
-    where = programs_.train.program.first_fault(args);
+    where = programs_.train.program.first_fault(run_args(labels));
   }
   // Each micro-batch is finite by itself: their sum is not.
   if (where.empty()) where = "the sum of the gradients";
@@ -132,7 +152,10 @@ Score Trainer::evaluate(const EvalBatches& batches) {
       const std::string where = programs_.evaluate.program.first_fault(args);
       not_finite("evaluation", where.empty() ? "the loss" : where);
     }
-    sum.add(programs_.evaluate);
+    sum.add(programs_.evaluate, batch().labels);
+  }
+  if (sum.labels() == 0) {
+    no_labels("evaluation", batches.count(), "evaluate more sequences, or others");
   }
   return sum.mean();
 }

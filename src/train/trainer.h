@@ -18,17 +18,17 @@
 namespace weft {
 
 struct StepResult {
-  double loss = 0;       ///< nats per token, mean over the micro-batches
+  double loss = 0;       ///< nats per label, mean over all labels of all micro-batches
   double grad_norm = 0;  ///< before clipping
   double lr = 0;
 };
 
-/// Trains a model on rows of model.context tokens.
+/// Trains a model on rows of model.context tokens; attention crosses documents where the model's
+/// configuration has no document_separator.
 class Trainer {
  public:
   struct Options {
     TrainConfig train;
-    bool mask_documents = false;
     Runtime runtime = Runtime::best();
     double usable_memory = weft::usable_memory();  ///< bytes
     Axes axes = {};
@@ -47,10 +47,12 @@ class Trainer {
   /// Update number `step` (from 1) on the batches of step - 1. The same step on the same state
   /// gives the same bits for any number of threads. Allocates nothing. Throws Error(runtime) where
   /// the loss or a gradient is not finite, naming the first op that made it so; weights and
-  /// optimiser are then those of the step before. The observer, if any, is told of every part.
+  /// optimiser are then those of the step before; Error(input) where the step has no label. The
+  /// observer, if any, is told of every part.
   StepResult step(int64_t step, const TrainBatches& batches, Observer* observer = nullptr);
 
-  /// The mean over all labels of the rows. Throws Error(runtime) where the loss is not finite.
+  /// The mean over all labels of the rows, summed in their order. Throws Error(runtime) where the
+  /// loss is not finite, Error(input) where there is no label.
   Score evaluate(const EvalBatches& batches);
 
   Model& model() { return model_; }
@@ -66,9 +68,11 @@ class Trainer {
 
  private:
   void bind();
-  RunArgs run_args() const;
+  /// Of the batch that is filled in. `labels_of_step`: what the loss of a step is divided by.
+  RunArgs run_args(int64_t labels_of_step = 0) const;
   BatchView batch() const;
-  [[noreturn]] void stop_at_fault(int64_t step, const TrainBatches& batches);
+  int64_t labels_of_step(int64_t step, const TrainBatches& batches);
+  [[noreturn]] void stop_at_fault(int64_t step, const TrainBatches& batches, int64_t labels);
 
   Model& model_;
   TrainConfig config_;

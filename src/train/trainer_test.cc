@@ -45,7 +45,6 @@ struct Bench {
   Trainer::Options options(int threads) const {
     Trainer::Options o;
     o.train = config.train;
-    o.mask_documents = config.data.mask_documents;
     o.runtime.threads = threads;
     return o;
   }
@@ -119,17 +118,30 @@ TEST(Trainer, DocumentsCanBeMasked) {
   EXPECT_EQ(open.steps(2).loss, masked.steps(2).loss);
 }
 
-TEST(Trainer, EvaluationIsTheLossOfTheWindows) {
+TEST(Trainer, EvaluationIsTheLossOfEveryLabel) {
   Bench bench({});
   bench.steps(20);
-  const EvalWindows all(bench.corpus, {0, 32 * 12 + 1}, {.length = 32});
-  const double mean = bench.trainer.evaluate(all).loss;
-  double sum = 0;  // 12 windows in batches of 4, and one by one
-  for (int64_t w = 0; w < 12; ++w) {
-    const Split one{32 * w, 32 * (w + 1) + 1};
-    sum += bench.trainer.evaluate(EvalWindows(bench.corpus, one, {.length = 32})).loss;
+  const auto loss = [&](Split split) {
+    const Score score =
+        bench.trainer.evaluate(EvalWindows(bench.corpus, split, {.length = 32, .width = 32}));
+    EXPECT_EQ(score.labels, split.size() - 1);
+    return score.loss * static_cast<double>(score.labels);
+  };
+  double sum = 0;  // 12 windows and a part in batches of 4, and one by one
+  for (int64_t w = 0; w < 12; ++w) sum += loss({32 * w, 32 * (w + 1) + 1});
+  sum += loss({32 * 12, 32 * 12 + 9});
+  EXPECT_NEAR(loss({0, 32 * 12 + 9}) / sum, 1, 1e-12);
+}
+
+TEST(Trainer, EvaluationDoesNotDependOnTheBatch) {
+  double first = 0;
+  for (const char* batch : {"train.batch=1", "train.batch=4", "train.batch=7"}) {
+    Bench bench({batch});
+    const EvalWindows windows(bench.corpus, {0, 1000}, {.length = 32, .width = 32});
+    const double loss = bench.trainer.evaluate(windows).loss;
+    if (first == 0) first = loss;
+    EXPECT_EQ(loss, first) << batch;
   }
-  EXPECT_NEAR(mean, sum / 12, 1e-6);
 }
 
 TEST(Trainer, StopsAtWhatIsNotFiniteAndNamesTheOp) {

@@ -92,7 +92,8 @@ OpPlan CrossEntropy::plan(std::span<const TensorDesc> inputs, const PlanContext&
       choose("cross_entropy", cross_entropy_kernels(), type_, runtime_, plan.refused);
   kernel_ = chosen.functions;
   plan.kernel = chosen.tag.name;
-  plan.outputs = {{DType::f64, {1}}, {DType::f64, {1}}, {DType::f32, {rows, 1}}, {DType::f64, {1}}};
+  const DType row_type = type_ == DType::f64 ? DType::f64 : DType::f32;
+  plan.outputs = {{DType::f64, {1}}, {DType::f64, {1}}, {row_type, {rows, 1}}, {DType::f64, {1}}};
   plan.backward_reads_input = {true, true};
   plan.backward_reads_output.assign(4, true);  // backward() writes them: keep their memory
   const double products = 2.0 * static_cast<double>(rows * vocab_) * static_cast<double>(dim_);

@@ -11,9 +11,9 @@ namespace weft {
 
 /// Inputs: x [rows, dim] and W [vocab, dim] of the same type (f64, f32, bf16); labels come from
 /// RunArgs, each below vocab, negative for none. Outputs: the mean loss in nats over rows with a
-/// label, f64 [1] (0 without labels); the number of labels, f64 [1]; the loss of each row, f32
-/// [rows, 1] (0 without label); the number of labels with the largest logit of their row, f64 [1]:
-/// of equal ones the first id counts, which is what a greedy sampler takes.
+/// label, f64 [1] (0 without labels); the number of labels, f64 [1]; the loss of each row, f32 (f64
+/// from f64 inputs) [rows, 1] (0 without label); the number of labels with the largest logit of
+/// their row, f64 [1]: of equal ones the first id counts, which is what a greedy sampler takes.
 ///
 /// It is the root of a training program. forward() computes the outputs only. backward() computes
 /// them too, with the gradients and without a forward() before: the gradient of the mean times

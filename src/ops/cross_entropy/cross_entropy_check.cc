@@ -18,7 +18,7 @@ class ScaledRoot final : public Op {
 
   OpPlan plan(std::span<const TensorDesc> inputs, const PlanContext& context) override {
     OpPlan plan = root_->plan(inputs, context);
-    losses_.assign(static_cast<size_t>(context.rows()), 0.0F);
+    losses_.assign(static_cast<size_t>(context.rows()), 0.0);
     f64_ = inputs[0].dtype == DType::f64;
     plan.outputs.resize(1);
     plan.backward_reads_output = {false};
@@ -38,7 +38,7 @@ class ScaledRoot final : public Op {
   }
 
  private:
-  void* losses() const { return const_cast<float*>(losses_.data()); }
+  void* losses() const { return const_cast<double*>(losses_.data()); }  // f32 or f64
   float cotangent(const void* at) const {
     double wide = 0;
     float narrow = 0;
@@ -48,7 +48,7 @@ class ScaledRoot final : public Op {
   }
 
   std::unique_ptr<Op> root_;
-  std::vector<float> losses_;
+  std::vector<double> losses_;
   bool f64_ = false;
 };
 

@@ -105,7 +105,7 @@ void run(const Frame& frame, int64_t dim, int64_t vocab, bool gradient) noexcept
       std::fill_n(row_dx, dim, T{});
     }
     total += loss;
-    static_cast<float*>(frame.out[2])[r] = static_cast<float>(loss);
+    static_cast<C*>(frame.out[2])[r] = static_cast<C>(loss);
   }
   static_cast<double*>(frame.out[0])[0] = count > 0 ? total / static_cast<double>(count) : 0;
   static_cast<double*>(frame.out[1])[0] = static_cast<double>(count);
