@@ -177,8 +177,10 @@ TEST(CliIclTrain, AStoppedRunLeavesWholeLines) {
   }
   ::kill(pid, SIGINT);
   const Output got = wait_for(pid, other);
-  EXPECT_EQ(got.code, 1) << got.err;
-  EXPECT_NE(got.err.find("stopped"), std::string::npos) << got.err;
+  EXPECT_EQ(got.code, 128 + SIGINT) << got.err;
+  EXPECT_NE(got.err.find("stopping after this step; again to stop at once\n"), std::string::npos)
+      << got.err;
+  EXPECT_NE(got.err.find("stopped; what was measured so far"), std::string::npos) << got.err;
   EXPECT_FALSE(lines_of(run + "/metrics.jsonl").empty());
   EXPECT_EQ(content(run + "/metrics.jsonl").back(), '\n');
   EXPECT_FALSE(std::filesystem::exists(run + "/result.json"));

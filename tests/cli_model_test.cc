@@ -219,7 +219,7 @@ TEST_F(CliModel, TermSignalFinishesTheStepAndResumeGoesOn) {
   }
   ::kill(pid, SIGTERM);
   const Output got = wait_for(pid, other);
-  EXPECT_EQ(got.code, 0) << got.err;
+  EXPECT_EQ(got.code, 128 + SIGTERM) << got.err;
   EXPECT_NE(got.err.find("stopped after step "), std::string::npos) << got.err;
   EXPECT_TRUE(std::filesystem::exists(run + "/latest"));
   expect_refused(weft({"train", "--resume", "--out", run, "--set", "model.dim=64"}));

@@ -55,11 +55,11 @@ inline std::string content(const std::string& path) {
   return s.str();
 }
 
-/// Starts `weft` with these arguments; stdout and stderr go to files of `scratch`, or stderr to the
-/// descriptor `terminal`.
-inline pid_t start_weft(const std::vector<std::string>& args, const Scratch& scratch,
-                        int terminal = -1) {
-  std::vector<char*> argv = {const_cast<char*>(WEFT_BINARY)};
+/// Starts a program with these arguments; stdout and stderr go to files of `scratch`, or stderr to
+/// the descriptor `terminal`.
+inline pid_t start(const char* program, const std::vector<std::string>& args,
+                   const Scratch& scratch, int terminal = -1) {
+  std::vector<char*> argv = {const_cast<char*>(program)};
   for (const std::string& a : args) argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
   posix_spawn_file_actions_t files;
@@ -73,10 +73,15 @@ inline pid_t start_weft(const std::vector<std::string>& args, const Scratch& scr
     posix_spawn_file_actions_addopen(&files, 2, (scratch / "stderr").c_str(), flags, 0600);
   }
   pid_t pid = -1;
-  const int failed = posix_spawn(&pid, WEFT_BINARY, &files, nullptr, argv.data(), environ);
+  const int failed = posix_spawn(&pid, program, &files, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&files);
-  if (failed != 0) throw std::runtime_error("cannot start " WEFT_BINARY);
+  if (failed != 0) throw std::runtime_error(std::string("cannot start ") + program);
   return pid;
+}
+
+inline pid_t start_weft(const std::vector<std::string>& args, const Scratch& scratch,
+                        int terminal = -1) {
+  return start(WEFT_BINARY, args, scratch, terminal);
 }
 
 inline Output wait_for(pid_t pid, const Scratch& scratch) {

@@ -59,7 +59,9 @@ struct CheckReport {
 };
 
 /// A model with its weights and its tokenizer (bytes). Movable. Calls on one object must not
-/// overlap in time; different objects are independent. Every call may throw weft::Exception.
+/// overlap in time; different objects are independent. Every call may throw weft::Exception. The
+/// library installs no handler; while a step or a token is computed, signals of the calling thread
+/// wait, or go to a thread that does not compute.
 class LanguageModel {
  public:
   /// A freshly initialised model of a named design ("transformer", "resformer", "stick-breaking",

@@ -81,16 +81,19 @@ int icl_measure(const IclArguments& arguments, const Invocation& invocation) {
   }
   const io::Path folder = arguments.run;
   const icl::StoredRun stored = icl::read_run(folder);
+  StopSignals stop(console, {.finishing = [] { return "stopping after this step"; },
+                             .again = "to stop at once",
+                             .ended = [] { return "stopped; nothing was written"; }});
   ShareProgress progress(console);
   icl::MeasureObserver observer;
   observer.on_progress = [&](double share) { progress.update("measuring", share); };
   const icl::MeasuredRun run =
       icl::measure(stored.setting, icl::plan_for(stored.setting), invocation.runtime, observer,
-                   [&stop = stop_flag()] { return stop.load(); });
+                   [&] { return stop.asked().load(); });
   progress.finish();
   if (run.stopped) {
     console.note("stopped; nothing was written");
-    return 1;
+    return stop.exit_code();
   }
   const icl::Findings findings = icl::describe(run);
   nlohmann::json document = icl::to_json(run);

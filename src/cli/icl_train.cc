@@ -107,7 +107,12 @@ int icl_train(const IclArguments& arguments, const Invocation& invocation) {
   request.seeds = arguments.seeds;
   request.out = arguments.out;
   request.runtime = invocation.runtime;
-  request.stop = &stop_flag();
+  const std::string stopped =
+      "stopped; what was measured so far is in " + arguments.out + "/metrics.jsonl";
+  StopSignals stop(console, {.finishing = [] { return "stopping after this step"; },
+                             .again = "to stop at once",
+                             .ended = [&] { return stopped; }});
+  request.stop = &stop.asked();
   ShareProgress progress(console);
   std::string loss;
   const int64_t runs = request.seeds * std::max<int64_t>(1, std::ssize(request.rates));
@@ -120,8 +125,8 @@ int icl_train(const IclArguments& arguments, const Invocation& invocation) {
   const json result = icl::train_run(request);
   progress.finish();
   if (result.is_null()) {
-    console.note("stopped; what was measured so far is in " + arguments.out + "/metrics.jsonl");
-    return 1;
+    console.note(stopped);
+    return stop.exit_code();
   }
   console.result(invocation.json ? io::to_json_text(result) : summary(result));
   if (const std::string left_out = left_out_text(result); !left_out.empty()) {

@@ -37,7 +37,10 @@ class ReproduceVerb final : public Verb {
                                         : icl::Scale::laptop;
     request.out = out_;
     request.runtime = invocation.runtime;
-    request.stop = &stop_flag();
+    StopSignals stop(console, {.finishing = [] { return "stopping after this step"; },
+                               .again = "to stop at once",
+                               .ended = [] { return "stopped; nothing was written"; }});
+    request.stop = &stop.asked();
     ShareProgress progress(console);
     request.on_progress = [&](std::string_view what, double share) {
       progress.update(what, share);
@@ -46,7 +49,7 @@ class ReproduceVerb final : public Verb {
     progress.finish();
     if (outcome.stopped) {
       console.note("stopped; nothing was written");
-      return 1;
+      return stop.exit_code();
     }
     if (invocation.json) {
       console.result(io::to_json_text(

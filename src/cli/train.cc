@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "cli/progress.h"
-#include "cli/signals.h"
 #include "cli/table.h"
+#include "cli/train_stop.h"
 #include "cli/verb.h"
 #include "train/run.h"
 
@@ -20,6 +20,7 @@ class Display {
 
   TrainObserver observer() {
     return {.on_start = [this](const RunStart& start) { begin(start); },
+            .on_begin = {},
             .on_step = [this](const StepReport& step) { live(step); },
             .on_log = [this](const LogLine& line) { log(line); },
             .on_eval = [this](int64_t, const Score& score) { evaluated(score); },
@@ -105,23 +106,24 @@ class TrainVerb final : public Verb {
       fail(ErrorCode::usage, {"weft train", "a TOML file or a design", "none",
                               "or --resume to go on with the run in --out"});
     }
+    TrainStop stop(invocation.console, out_);
     std::vector<io::Override> overrides;
     for (const std::string& text : settings_) overrides.push_back(io::parse_override(text));
     Display display(invocation.console);
     TrainRequest request{.config = load_run_config(source(), overrides), .out = out_};
     request.resume = resume_;
     request.runtime = invocation.runtime;
-    request.stop = &stop_flag();
     request.observer = display.observer();
+    stop.attach(request);
     try {
       const TrainOutcome outcome = run_training(request);
       display.finish();
       summary(invocation.console, outcome);
+      return stop.exit_code(outcome);
     } catch (...) {
       display.finish();
       throw;
     }
-    return 0;
   }
 
  private:

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/signal_guard.h"
+
 namespace weft {
 
 // The pointers of one action.
@@ -121,6 +123,7 @@ void Program::run_action(size_t i, const RunArgs& args, bool accumulate) noexcep
 }
 
 void Program::run(const RunArgs& args, bool accumulate) noexcept {
+  const SignalGuard guard;  // once, not for every parallel loop
   for (size_t i = 0; i < plan_.actions.size(); ++i) run_action(i, args, accumulate);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "runtime/gemm.h"
+#include "runtime/signal_guard.h"
 
 namespace weft {
 namespace {
@@ -269,7 +270,7 @@ void Gemm::Impl::plan() {
 
 void Gemm::Impl::run_block(const Tile& tile, const Block& block, const void* a, const void* b,
                            void* c, bool add, int thread, std::byte* scratch) const noexcept {
-  const SingleThreaded guard;
+  const SingleThreaded single;
   std::byte* mine = scratch + static_cast<size_t>(thread) * thread_bytes();
   const auto at = [](const void* base, int64_t row, int64_t column, int64_t ld, DType type) {
     return static_cast<std::byte*>(const_cast<void*>(base)) +
@@ -312,6 +313,7 @@ void Gemm::Impl::run_block(const Tile& tile, const Block& block, const void* a, 
        {DNNL_ARG_WEIGHTS, memory.b.get()},
        {DNNL_ARG_DST, memory.c.get()},
        {DNNL_ARG_SCRATCHPAD, memory.scratchpad.get()}}};
+  const SignalGuard guard;  // the stack pointer leaves the stack; every caller holds one already
   // The C call: the C++ one builds a map, which allocates.
   dnnl_primitive_execute(tile.primitive.get(), streams[static_cast<size_t>(thread)].get(),
                          static_cast<int>(arguments.size()), arguments.data());

@@ -5,6 +5,8 @@
 
 #include <fstream>
 
+#include "runtime/signal_guard.h"
+
 namespace weft {
 
 std::string_view name_of(Isa isa) {
@@ -116,12 +118,16 @@ Runtime Runtime::best() {
 namespace detail {
 
 void run_tasks(int threads, int64_t tasks, TaskFn fn, void* context) noexcept {
+  const SignalGuard guard;
   if (threads <= 1 || tasks <= 1 || omp_in_parallel() != 0) {
     for (int64_t i = 0; i < tasks; ++i) fn(context, i, 0);
     return;
   }
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-  for (int64_t i = 0; i < tasks; ++i) fn(context, i, omp_get_thread_num());
+  for (int64_t i = 0; i < tasks; ++i) {
+    const WorkerSignalGuard worker;
+    fn(context, i, omp_get_thread_num());
+  }
 }
 
 }  // namespace detail

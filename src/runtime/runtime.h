@@ -55,7 +55,7 @@ void run_tasks(int threads, int64_t tasks, TaskFn fn, void* context) noexcept;
 
 /// Calls f(task, thread) for every task in [0, tasks), thread in [0, rt.threads). Tasks are handed
 /// out dynamically in increasing order, so long ones should come first; a result must not depend on
-/// which thread ran what. Called from inside a task it runs serially. f must not throw.
+/// which thread ran what. Inside a task it runs serially. f must not throw. Signals wait meanwhile.
 template <class F>
 void parallel_for(const Runtime& rt, int64_t tasks, F&& f) noexcept {
   using Fn = std::remove_reference_t<F>;

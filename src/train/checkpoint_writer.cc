@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/signal_guard.h"
+
 namespace weft {
 namespace {
 
@@ -56,6 +58,7 @@ void CheckpointWriter::start(Write write) {
   if (!copy_) allocate();
   copy();
   done_.store(false, std::memory_order_relaxed);
+  const SignalGuard guard;  // inherited: a host program's handlers do not run in a thread of ours
   thread_ = std::thread([this, job = std::move(write)] {
     try {
       path_ = job(*copy_, optimizer_copy_);

@@ -192,6 +192,7 @@ TrainOutcome Run::execute() {
   announce();
   while (step_ < train().steps && !stop_asked()) {
     ++step_;
+    if (request_.observer.on_begin) request_.observer.on_begin(step_);
     finish_step();
   }
   collect();

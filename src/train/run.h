@@ -41,6 +41,8 @@ struct StepReport {
 /// library itself never prints.
 struct TrainObserver {
   std::function<void(const RunStart&)> on_start = {};
+  /// A step begins: from here on a stop waits for its end.
+  std::function<void(int64_t step)> on_begin = {};
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const LogLine&)> on_log = {};
   std::function<void(int64_t step, const Score&)> on_eval = {};
