@@ -15,6 +15,7 @@
 #include "model/config_json.h"
 #include "model/draw.h"
 #include "model/picture.h"
+#include "model/trained_gains.h"
 #include "train/checkpoint_writer.h"
 #include "train/programs.h"
 #include "train/run_config.h"
@@ -92,6 +93,28 @@ std::string memory_text(const TrainConfig& train, const MemoryPlan& m) {
   return out;
 }
 
+/// What the user calls it: a file without its ending, a run or model folder, a step of a run; ""
+/// for a design.
+std::string name_of_subject(const std::string& source) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(source, ignored)) return "";
+  const io::Path path = std::filesystem::weakly_canonical(source, ignored);
+  if (!std::filesystem::is_directory(path, ignored)) return path.stem().string();
+  if (path.parent_path().filename() != "checkpoints") return path.filename().string();
+  return path.parent_path().parent_path().filename().string() + ", " + path.filename().string();
+}
+
+/// The learned coefficients of a model folder in the place of the first ones. A run without a
+/// checkpoint has none yet, and a configuration that `settings` changed is no longer the model's.
+bool put_trained_gains(const std::string& source, const std::vector<std::string>& settings,
+                       Layout& layout) {
+  std::error_code ignored;
+  if (!settings.empty() || !std::filesystem::is_directory(source, ignored)) return false;
+  const bool run = std::filesystem::is_regular_file(io::Path(source) / "config.toml", ignored);
+  if (run && !std::filesystem::exists(io::Path(source) / "latest", ignored)) return false;
+  return set_gains(layout, io::SafeTensors::open(find_checkpoint(source) / "model.safetensors"));
+}
+
 class ExplainVerb final : public Verb {
  public:
   std::string_view name() const override { return "explain"; }
@@ -113,7 +136,11 @@ class ExplainVerb final : public Verb {
     const Layout layout = derive_layout(model);
     const Explanation e = explain(model, layout, context_, size_of(subject.cached));
     const MemoryPlan memory = plan_training(subject.config, layout, invocation.runtime);
-    if (!svg_.empty()) io::write_atomic(svg_, wiring_picture(model, layout, e));
+    if (!svg_.empty()) {
+      Layout drawn = layout;
+      const bool trained = put_trained_gains(what_, settings_, drawn);
+      io::write_atomic(svg_, wiring_picture(model, drawn, e, {name_of_subject(what_), trained}));
+    }
     invocation.console.result(
         invocation.json ? explain_json(model, layout, e, memory, subject.cached)
                         : explain_text(model, e) + memory_text(subject.config.train, memory) +

@@ -37,27 +37,32 @@ struct Row {
   std::vector<Line> lines;         // by source
 };
 
+// The columns of one row of layers; deep models and narrow terminals have several rows.
 class Canvas {
  public:
-  Canvas(int columns, int width)
-      : columns_(columns), cell_(std::clamp((width - kLabel) / columns, 1, 6)) {}
+  Canvas(int first, int last, int width)
+      : first_(first), last_(last), cell_(std::clamp((width - kLabel) / (last - first), 1, 6)) {}
 
-  // Numbers of the layers; in the stream the last column is the final norm, which is no layer.
-  std::string header(const std::string& label, bool stream, int width) const {
+  // Numbers of the layers. `norm`: the last column is the final norm, which is no layer.
+  std::string header(const std::string& label, bool norm, int width) const {
     std::string line = fmt::format("{:<{}}", label, kLabel);
-    const int digits = static_cast<int>(std::to_string(columns_ - 1).size());
+    const int digits = static_cast<int>(std::to_string(last_ - 1).size());
     int step = 1;
     for (const int s : {1, 2, 5, 10}) {
       step = s;
       if (s * cell_ > digits) break;
     }
-    for (int c = 0; c < columns_; c += step) {
-      const int room = std::min(step, columns_ - c) * cell_;
+    for (int c = first_; c < last_; c += step) {
+      const int room = std::min(step, last_ - c) * cell_;
       const std::string number = std::to_string(c);
-      if (static_cast<int>(number.size()) <= room) line += fmt::format("{:<{}}", number, room);
+      if (static_cast<int>(number.size()) <= room) {
+        line += fmt::format("{:<{}}", number, room);
+      } else {
+        line += std::string(static_cast<size_t>(room), ' ');
+      }
     }
-    const int last = kLabel + (columns_ - 1) * cell_;
-    if (stream && last + 4 <= width) {
+    const int last = kLabel + (last_ - first_ - 1) * cell_;
+    if (norm && last + 4 <= width) {
       line.resize(static_cast<size_t>(last), ' ');
       line += "norm";
     }
@@ -66,23 +71,37 @@ class Canvas {
 
   std::string marks(const std::string& label, const std::vector<const char*>& marks) const {
     std::string line = fmt::format("{:<{}}", label, kLabel);
-    for (const char* mark : marks)
+    for (int c = first_; c < last_; ++c) {
+      const char* mark = marks[static_cast<size_t>(c)];
       line += (mark == nullptr ? " " : mark) + std::string(static_cast<size_t>(cell_ - 1), ' ');
+    }
     return trimmed(line);
   }
 
-  // One lane: lines that do not touch.
-  std::string lane(const std::vector<Line>& lines) const {
-    std::vector<const char*> glyphs(static_cast<size_t>(columns_ * cell_), " ");
+  // What of a line is in this row; nothing where no reader is.
+  std::optional<Line> clipped(const Line& line) const {
+    Line part{std::max(line.source, first_ - 1), {}};
+    for (const int reader : line.readers) {
+      if (first_ <= reader && reader < last_) part.readers.insert(reader);
+    }
+    if (part.readers.empty()) return {};
+    return part;
+  }
+
+  // One lane: lines that do not touch. `above`: the column in which the first of them begins, where
+  // that is in a row above.
+  std::string lane(const std::vector<Line>& lines, int above) const {
+    std::vector<const char*> glyphs(static_cast<size_t>((last_ - first_) * cell_), " ");
+    const auto at = [&](int column) { return static_cast<size_t>((column - first_) * cell_); };
     for (const Line& line : lines) {
-      const int last = *line.readers.rbegin();
-      for (int i = line.source * cell_; i <= last * cell_; ++i)
-        glyphs[static_cast<size_t>(i)] = "─";
-      for (const int reader : line.readers) glyphs[static_cast<size_t>(reader * cell_)] = "┴";
-      glyphs[static_cast<size_t>(line.source * cell_)] = "└";
-      glyphs[static_cast<size_t>(last * cell_)] = "┘";
+      const size_t last = at(*line.readers.rbegin());
+      for (size_t i = line.source < first_ ? 0 : at(line.source); i <= last; ++i) glyphs[i] = "─";
+      for (const int reader : line.readers) glyphs[at(reader)] = "┴";
+      if (line.source >= first_) glyphs[at(line.source)] = "└";
+      glyphs[last] = "┘";
     }
     std::string text(kLabel, ' ');
+    if (lines.front().source < first_) text = fmt::format("{:>{}}─", above, kLabel - 1);
     for (const char* g : glyphs) text += g;
     return trimmed(text);
   }
@@ -93,7 +112,7 @@ class Canvas {
     return s + "\n";
   }
 
-  int columns_, cell_;
+  int first_, last_, cell_;
 };
 
 // Intervals of heads within which every mix on the port is uniform.
@@ -171,24 +190,46 @@ std::string label(const Row& row, size_t rows) {
 // Each line goes to the first lane where it touches no other.
 // Beyond `most` lanes sources are counted, not drawn.
 std::string lanes(const Canvas& canvas, const std::vector<Line>& lines, size_t most) {
-  std::vector<std::vector<Line>> lanes;
+  struct Lane {
+    std::vector<Line> lines;
+    int begins;  // column, perhaps of a row above
+  };
+  std::vector<Lane> lanes;
   size_t left_out = 0;
-  for (const Line& line : lines) {
-    const auto free = std::find_if(lanes.begin(), lanes.end(), [&](const std::vector<Line>& lane) {
-      return *lane.back().readers.rbegin() < line.source;
+  for (const Line& whole : lines) {
+    const std::optional<Line> line = canvas.clipped(whole);
+    if (!line) continue;
+    const auto free = std::find_if(lanes.begin(), lanes.end(), [&](const Lane& lane) {
+      return *lane.lines.back().readers.rbegin() < line->source;
     });
     if (free != lanes.end()) {
-      free->push_back(line);
+      free->lines.push_back(*line);
     } else if (lanes.size() < most) {
-      lanes.push_back({line});
+      lanes.push_back({{*line}, whole.source});
     } else {
       ++left_out;
     }
   }
   std::string text;
-  for (const auto& lane : lanes) text += canvas.lane(lane);
+  for (const Lane& lane : lanes) text += canvas.lane(lane.lines, lane.begins);
   if (left_out > 0) text += fmt::format("{:<{}}and {} more sources\n", "", kLabel, left_out);
   return text;
+}
+
+// In lines of at most `width` columns, broken at spaces; those after the first are indented. A word
+// that is longer stands alone.
+std::string folded(std::string_view text, size_t width) {
+  std::string out, indent;
+  while (indent.size() + text.size() > width) {
+    const size_t room = std::max<size_t>(width - std::min(width, indent.size()), 1);
+    size_t space = text.rfind(' ', room);
+    if (space == text.npos || space == 0) space = text.find(' ', 1);
+    if (space == text.npos) break;
+    out += indent + std::string(text.substr(0, space)) + "\n";
+    text.remove_prefix(std::min(text.find_first_not_of(' ', space), text.size()));
+    indent = "    ";
+  }
+  return out + indent + std::string(text) + "\n";
 }
 
 // What the rows say, in formulas.
@@ -198,10 +239,35 @@ std::string formula_lines(const ModelConfig& config, const Layout& layout, size_
   for (size_t i = 0; i < all.size() && i < kLines; ++i) {
     std::string line = all[i].text;
     if (all[i].layers.size() > 1) line += "   for l = " + ranges(all[i].layers);
-    text += (line.size() <= width ? line : line.substr(0, width - 2) + "..") + "\n";
+    text += folded(line, width);
   }
   if (all.size() > kLines) text += fmt::format("and {} more\n", all.size() - kLines);
   return text;
+}
+
+// What the marks mean, side by side as far as the width goes.
+std::string legend(bool mixes, bool further, int width) {
+  struct Entry {
+    const char *mark, *meaning;
+  };
+  std::vector<Entry> entries = {{kOwn, "own"}};
+  if (mixes) {
+    entries.push_back({kBlend, "mixed with other layers'"});
+    entries.push_back({kAlias, "another layer's"});
+  }
+  if (further) entries.push_back({kFurther, "and another layer's"});
+  std::string text;
+  int column = 0;
+  for (const Entry& e : entries) {
+    const int wide = 2 + static_cast<int>(std::string_view(e.meaning).size());
+    if (column > 0 && column + 3 + wide > width) {
+      text += "\n";
+      column = 0;
+    }
+    text += fmt::format("{}{} {}", column > 0 ? "   " : "", e.mark, e.meaning);
+    column += (column > 0 ? 3 : 0) + wide;
+  }
+  return text + "\n";
 }
 
 }  // namespace
@@ -213,29 +279,31 @@ std::string draw_wiring(const ModelConfig& config, const Layout& layout, int wid
   const int columns = static_cast<int>(config.layer.size()) + (depth ? 1 : 0);
   const std::optional<Row> further = further_sets(layout, columns);
   if (ports.empty() && !further) return "every layer reads its own keys and values\n";
-  if (kLabel + columns > width)
-    return fmt::format("{} layers do not fit into {} columns\n", config.depth(), width);
 
-  const Canvas canvas(columns, width);
+  // Rows of equal length, as many as the layers need.
+  const int most_columns = std::max(width - kLabel, 8);
+  const int bands = (columns + most_columns - 1) / most_columns;
+  const int each = (columns + bands - 1) / bands;
   const size_t most = columns <= 16 ? 16 : 8;
-  std::string text = canvas.header("layer", depth, width);
-  for (const Port port : ports) {
-    const std::vector<Heads> heads = intervals(config, layout, port);
-    for (const Heads& h : heads) {
-      const Row row = make_row(config, layout, port, h, columns);
-      text += canvas.marks(label(row, heads.size()), row.marks) + lanes(canvas, row.lines, most);
+  std::string text;
+  for (int first = 0; first < columns; first += each) {
+    const int last = std::min(first + each, columns);
+    const Canvas canvas(first, last, width);
+    text += first > 0 ? "\n" : "";
+    text += canvas.header("layer", depth && last == columns, width);
+    for (const Port port : ports) {
+      const std::vector<Heads> heads = intervals(config, layout, port);
+      for (const Heads& h : heads) {
+        const Row row = make_row(config, layout, port, h, columns);
+        text += canvas.marks(label(row, heads.size()), row.marks) + lanes(canvas, row.lines, most);
+      }
+    }
+    if (further) {
+      text += canvas.marks("k, v", further->marks) + lanes(canvas, further->lines, most);
     }
   }
-  if (further) {
-    text += canvas.marks("k, v", further->marks) + lanes(canvas, further->lines, most);
-  }
-  text += fmt::format("{} own", kOwn);
-  if (!ports.empty()) {
-    text += fmt::format("   {} mixed with other layers'   {} another layer's", kBlend, kAlias);
-  }
-  if (further)
-    text += fmt::format("{}{} and another layer's", ports.empty() ? "   " : "\n", kFurther);
-  return text + "\n\n" + formula_lines(config, layout, static_cast<size_t>(width));
+  text += legend(!ports.empty(), further.has_value(), width);
+  return text + "\n" + formula_lines(config, layout, static_cast<size_t>(width));
 }
 
 }  // namespace weft

@@ -9,8 +9,9 @@
 
 namespace weft {
 
-/// UTF-8, lines of at most `width` columns (the legend needs 55). Rows end with lines that run from
-/// each source to its readers.
+/// UTF-8, lines of at most `width` columns, 30 at least. Rows end with lines that run from each
+/// source to its readers. Where the layers are more than the columns they are folded into several
+/// rows; a line from a row above begins with the number of its source.
 std::string draw_wiring(const ModelConfig& config, const Layout& layout, int width = 80);
 
 }  // namespace weft

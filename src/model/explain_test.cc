@@ -152,9 +152,40 @@ TEST(DrawWiring, SkippingHeadsHaveARowOfTheirOwn) {
             "v 2-3     ●  ○  ○  ○\n"
             "          └──┘  └──┘\n"
             "             └──┘\n"
-            "● own   ◆ mixed with other layers'   ○ another layer's\n"
+            "● own\n"
+            "◆ mixed with other layers'\n"
+            "○ another layer's\n"
             "\n"
-            "v[l] heads 2-3 = raw..\n");
+            "v[l] heads 2-3 = raw\n"
+            "    v[l-1]   for l =\n"
+            "    1-3\n");
+}
+
+TEST(DrawWiring, DeepModelsAreFolded) {
+  const ModelConfig c =
+      with(plain({22, 2, 16, 8, 11}), "shared-value", {{"anchors", std::vector<int64_t>{9}}});
+  EXPECT_EQ(draw_wiring(c, derive_layout(c), 30),
+            "layer     0    5\n"
+            "v         ●○○○○○○○○●○\n"
+            "          └┴┴┴┴┴┴┴┘└┘\n"
+            "\n"
+            "layer     11   16\n"
+            "v         ○○○○○○○○○○○\n"
+            "        9─┴┴┴┴┴┴┴┴┴┴┘\n"
+            "● own\n"
+            "◆ mixed with other layers'\n"
+            "○ another layer's\n"
+            "\n"
+            "v[l] = v[0]   for l = 1-8\n"
+            "v[l] = v[9]   for l = 10-21\n");
+  for (const char* wiring : {"value-residual", "skip-kv", "dense", "neutreno", "cross-layer"}) {
+    for (const int width : {30, 80}) {
+      const ModelConfig deep = with(plain({200, 4, 16, 8, 11}), wiring);
+      const std::string text = draw_wiring(deep, derive_layout(deep), width);
+      expect_narrow(text, static_cast<size_t>(width));
+      EXPECT_EQ(text.find("do not fit"), std::string::npos);
+    }
+  }
 }
 
 TEST(DrawWiring, ThePlainStackSaysSo) {

@@ -33,25 +33,76 @@ std::string head_part(const ModelConfig& config, const ResolvedMix& mix) {
 // there is no mix, so they are one.
 enum class Stage : uint8_t { same, raw, mixed };
 
+// How a term is multiplied. The values of learned coefficients may differ within a line.
+struct Coefficient {
+  std::string text;  // "+0.5 "; learned: what stands before the parentheses, "+" or "+0.5 "
+  bool learned = false, complement = false;
+  bool operator==(const Coefficient&) const = default;
+};
+
 // What two mixes must have in common to share a line, apart from where their sources lie.
 struct Kind {
   Port port;
   std::string heads;
-  std::vector<std::string> coefficients, sources;  // "+0.5 ", "v"; empty: a long sum
-  std::string sum;                                 // of a long one
+  std::vector<Coefficient> coefficients;  // empty: a long sum
+  std::vector<std::string> sources;       // "v"
+  std::string sum;                        // of a long one
   bool operator==(const Kind&) const = default;
+};
+
+// The least and greatest gain of a learned term of a line.
+struct Span {
+  double low = 0, high = 0;
+
+  void join(const Span& other) {
+    low = std::min(low, other.low);
+    high = std::max(high, other.high);
+  }
 };
 
 bool is_gate(const Layout& layout, const Term& term) {
   return term.gain >= 0 && layout.gains[static_cast<size_t>(term.gain)].kind == GainKind::gate;
 }
 
-std::string coefficient(const Layout& layout, const Term& term) {
-  const double c = first_coefficient(layout, term);
-  const std::string sign = c < 0 ? "-" : "+", number = fmt::format("{:.3g}", std::abs(c));
-  if (is_gate(layout, term)) return sign + (term.complement ? "(1-g) " : "g ");
-  if (term.gain >= 0) return sign + "(" + number + ") ";
-  return number == "1" ? sign : sign + number + " ";
+Coefficient coefficient(const Layout& layout, const Term& term) {
+  if (is_gate(layout, term)) {
+    return {std::string(term.scale < 0 ? "-" : "+") + (term.complement ? "(1-g) " : "g ")};
+  }
+  const bool learned = term.gain >= 0;
+  const std::string sign = term.scale < 0 ? "-" : "+";
+  const std::string number = fmt::format("{:.3g}", std::abs(term.scale));
+  // Of a gain that is not complemented the constant factor is multiplied in.
+  if (learned && !term.complement) return {"+", true, false};
+  return {number == "1" ? sign : sign + number + " ", learned, term.complement};
+}
+
+Span gain_of(const Layout& layout, const Term& term) {
+  if (term.gain < 0) return {};
+  const double g = layout.first_gain(term.gain) * (term.complement ? 1 : term.scale);
+  return {g, g};
+}
+
+std::vector<Span> gains_of(const Layout& layout, const ResolvedMix& mix) {
+  std::vector<Span> spans;
+  for (const Term& t : mix.terms) spans.push_back(gain_of(layout, t));
+  return spans;
+}
+
+// The sign, then what follows it: "+", "(0.5) ". A gain in parentheses; where it differs from layer
+// to layer from the least to the greatest.
+std::pair<char, std::string> spelled(const Coefficient& c, const Span& gain) {
+  if (!c.learned) return {c.text[0], c.text.substr(1)};
+  if (c.complement) {
+    const std::string value = gain.low == gain.high
+                                  ? fmt::format("{:.3g}", gain.low)
+                                  : fmt::format("{:.3g}..{:.3g}", gain.low, gain.high);
+    return {c.text[0],
+            c.text.substr(1) + (gain.low < 0 ? "(1-(" + value + ")) " : "(1-" + value + ") ")};
+  }
+  if (gain.low == gain.high) {
+    return {gain.low < 0 ? '-' : '+', fmt::format("({:.3g}) ", std::abs(gain.low))};
+  }
+  return {'+', fmt::format("({:.3g} to {:.3g}) ", gain.low, gain.high)};
 }
 
 // Where some sum on a port is long, all sums on it are summarised: DenseFormer's have 2, 3, 4, ...
@@ -113,15 +164,13 @@ struct Draft {
   Kind kind;
   std::vector<int> layers;
   std::vector<Sources> sources;
+  std::vector<Span> gains;
   size_t least_terms, most_terms;
 };
 
 Draft begin(const Layout& layout, const ResolvedMix& mix, Kind kind) {
-  return {std::move(kind),
-          {mix.destination.layer},
-          sources_of(layout, mix),
-          mix.terms.size(),
-          mix.terms.size()};
+  return {std::move(kind),       {mix.destination.layer}, sources_of(layout, mix),
+          gains_of(layout, mix), mix.terms.size(),        mix.terms.size()};
 }
 
 bool extend(Draft& d, const Layout& layout, const ResolvedMix& mix, const Kind& kind) {
@@ -133,6 +182,8 @@ bool extend(Draft& d, const Layout& layout, const ResolvedMix& mix, const Kind& 
       if (!joined[i].join(more[i])) return false;
     }
     d.sources = std::move(joined);
+    const std::vector<Span> gains = gains_of(layout, mix);
+    for (size_t i = 0; i < gains.size(); ++i) d.gains[i].join(gains[i]);
   }
   d.layers.push_back(mix.destination.layer);
   d.least_terms = std::min(d.least_terms, mix.terms.size());
@@ -149,10 +200,10 @@ std::string text_of(const Draft& d) {
                            d.most_terms > d.least_terms ? fmt::format(" to {}", d.most_terms) : "");
   }
   for (size_t i = 0; i < d.sources.size(); ++i) {
-    const std::string& c = d.kind.coefficients[i];
-    const bool minus = c[0] == '-';
+    const auto [sign, factor] = spelled(d.kind.coefficients[i], d.gains[i]);
+    const bool minus = sign == '-';
     s += i == 0 ? (minus ? " -" : " ") : (minus ? " - " : " + ");
-    s += c.substr(1) + (d.sources[i].stage == Stage::raw ? "raw " : "") + d.kind.sources[i] +
+    s += factor + (d.sources[i].stage == Stage::raw ? "raw " : "") + d.kind.sources[i] +
          d.sources[i].str();
   }
   return s;

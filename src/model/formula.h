@@ -16,8 +16,9 @@ double first_coefficient(const Layout& layout, const Term& term);
 std::string spelled(const Tap& tap);
 /// "0-2,5": ascending numbers, neighbours joined; "-" where there are none.
 std::string ranges(const std::vector<int>& numbers);
-/// "v[3] = 0.5 v[0] + 0.5 v[3]". Learned coefficients stand in parentheses, with their first value;
-/// "raw" is what the block computes, where a mix is written on that tap as well.
+/// "v[3] = 0.5 v[0] + 0.5 v[3]". Learned coefficients stand in parentheses, with their first value,
+/// "(0.5)", the complement of one as "(1-0.5)"; where they differ among the layers of a line as
+/// "(0.3 to 0.6)". "raw" is what the block computes, where a mix is written on that tap as well.
 std::string formula(const ModelConfig& config, const Layout& layout, const ResolvedMix& mix);
 
 struct FormulaLine {

@@ -34,6 +34,28 @@ TEST(Formula, LearnedCoefficientsAreInParentheses) {
             (Lines{"v[l] = (0.5) v[0] + (0.5) v[l] for 1-3"}));
 }
 
+// Learned coefficients that differ among the layers of a line, as they do after training.
+TEST(Formula, TrainedCoefficientsAreFromTheLeastToTheGreatest) {
+  const ModelConfig c =
+      with(plain(kSmall), "value-residual", {{"variant", std::string("learnable")}});
+  Layout layout = derive_layout(c);
+  ASSERT_EQ(layout.gain_tensors.size(), 1u);
+  layout.gain_tensors[0].init = {0.25, 0.5, -0.5, 0.5, 0.125, 0.5};
+  const std::vector<FormulaLine> all = formulas(c, layout);
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].text, "v[l] = (-0.5 to 0.25) v[0] + (0.5) v[l]");
+}
+
+TEST(Formula, ComplementsAreWrittenOut) {
+  ModelConfig c = plain(kSmall);
+  MixConfig mix;
+  mix.to = "v[1..]";
+  mix.terms = {{.from = "v[l]", .scale = 0.5, .gain = 0.3, .learn = true},
+               {.from = "v[0]", .scale = 2, .complement = true}};
+  c.mixes = {mix};
+  EXPECT_EQ(lines(c), (Lines{"v[l] = (0.15) v[l] + 2 (1-0.3) v[0] for 1-3"}));
+}
+
 TEST(Formula, CoefficientsOfOneAreLeftOut) {
   EXPECT_EQ(lines(with(plain(kSmall), "value-residual",
                        {{"variant", std::string("constant")}, {"lambda", -2.0}})),

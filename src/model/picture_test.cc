@@ -4,7 +4,8 @@
 
 #include "model/config_toml.h"
 #include "model/designs.h"
-#include "model/picture_band.h"
+#include "model/picture_links.h"
+#include "model/picture_text.h"
 #include "model/svg.h"
 #include "model/test_models.h"
 
@@ -184,7 +185,7 @@ TEST(Picture, BorrowedHeadsHaveTheColourOfTheirLayer) {
 }
 
 TEST(Picture, WiderCurvesForLargerCoefficients) {
-  const PictureGrid grid{0, 90, 6};
+  constexpr double grid = 90;  // pixels from layer to layer
   EXPECT_NE(link_look({.weight = 0.5}, grid), link_look({.weight = 1}, grid));
   EXPECT_NE(link_look({.learned = true}, grid).find("dasharray"), std::string::npos);
   EXPECT_EQ(link_look({}, grid).find("dasharray"), std::string::npos);
@@ -195,6 +196,170 @@ TEST(Picture, WiderCurvesForLargerCoefficients) {
   EXPECT_LT(width(0), width(0.5));
   EXPECT_LT(width(0.5), width(1));
   EXPECT_LT(width(1), width(5));
+}
+
+// Attributes of every element of a name: "stroke-width" of every "path".
+std::vector<std::string> attributes(const std::string& svg, const std::string& element,
+                                    const std::string& name) {
+  std::vector<std::string> values;
+  for (size_t at = 0; (at = svg.find("<" + element + " ", at)) != std::string::npos; ++at) {
+    const std::string tag = svg.substr(at, svg.find('>', at) - at);
+    const size_t value = tag.find(" " + name + "=\"");
+    if (value == std::string::npos) continue;
+    const size_t begin = value + name.size() + 3;
+    values.push_back(tag.substr(begin, tag.find('"', begin) - begin));
+  }
+  return values;
+}
+
+ModelConfig with_own_mix(ModelConfig c, const std::string& name, std::vector<MixTermConfig> terms) {
+  MixConfig mix;
+  mix.name = name;
+  mix.to = "v[1..]";
+  mix.terms = std::move(terms);
+  c.mixes.push_back(std::move(mix));
+  return c;
+}
+
+const std::vector<MixTermConfig> kFromZero = {
+    {.from = "v[l]"}, {.from = "v[l-1]", .gain = 0, .learn = true, .raw = true}};
+
+TEST(Picture, TheTitleNamesTheFileTheDesignAndTheMixes) {
+  const ModelConfig c = with_own_mix(plain({4, 2, 16, 8, 11}), "back", kFromZero);
+  const Layout layout = derive_layout(c);
+  const Explanation e = explain(c, layout, 0, 2);
+  const auto title = [](const std::string& svg) {
+    const size_t at = svg.find("title\">") + 7;
+    return svg.substr(at, svg.find('<', at) - at);
+  };
+  EXPECT_EQ(title(wiring_picture(c, layout, e)), c.design + " + back");
+  EXPECT_EQ(title(wiring_picture(c, layout, e, {"idea", false})), "idea: " + c.design + " + back");
+  const ModelConfig plain_one = plain({4, 2, 16, 8, 11});
+  EXPECT_EQ(title(picture_of(plain_one)), plain_one.design);
+}
+
+TEST(Picture, WhatBeginsAtZeroIsDrawn) {
+  const ModelConfig c = with_own_mix(plain({4, 2, 16, 8, 11}), "back", kFromZero);
+  const std::string svg = picture_of(c);
+  const std::vector<std::string> widths = attributes(svg, "path", "stroke-width");
+  ASSERT_EQ(widths.size(), 3u);
+  for (const std::string& width : widths) EXPECT_GE(std::stod(width), 1.2);
+  for (const std::string& o : attributes(svg, "path", "stroke-opacity")) {
+    EXPECT_GE(std::stod(o), 0.8);
+  }
+  // A part of each of the six mixed heads, and a ring where each curve arrives and in the legend.
+  for (const int source : {0, 1, 2}) {
+    EXPECT_NE(svg.find(borrowed_look(layer_colour(source, 4))), std::string::npos) << source;
+  }
+  const std::vector<std::string> looks = attributes(svg, "circle", "class");
+  EXPECT_EQ(std::count(looks.begin(), looks.end(), "ring"), 3 + 1);
+  EXPECT_NE(svg.find("learned from 0 on"), std::string::npos);
+  // Beside one that does not.
+  const std::string begun = picture_of(with_own_mix(
+      plain({4, 2, 16, 8, 11}), "back",
+      {{.from = "v[l]"}, {.from = "v[l-1]", .gain = 0.5, .learn = true, .raw = true}}));
+  EXPECT_TRUE(attributes(begun, "circle", "class").empty());
+  EXPECT_EQ(begun.find("learned from 0 on"), std::string::npos);
+}
+
+TEST(Picture, LearnedCoefficientsStandInRows) {
+  ModelConfig c =
+      with(plain({4, 2, 16, 8, 11}), "value-residual", {{"variant", std::string("learnable")}});
+  Layout layout = derive_layout(c);
+  const Explanation e = explain(c, layout, 0, 2);
+  const auto numbers = [](const std::string& svg, const std::string& number) {
+    const std::string text = "class=\"gain\" text-anchor=\"middle\">" + number + "<";
+    int n = 0;
+    for (size_t at = 0; (at = svg.find(text, at)) != std::string::npos; ++at) ++n;
+    return n;
+  };
+  const std::string first = wiring_picture(c, layout, e);
+  EXPECT_NE(first.find("v ← v[0]"), std::string::npos);
+  EXPECT_NE(first.find("v ← v[l]"), std::string::npos);
+  EXPECT_EQ(numbers(first, "0.5"), 6);
+  EXPECT_NE(first.find("where it begins"), std::string::npos);
+  ASSERT_EQ(layout.gain_tensors.size(), 1u);
+  layout.gain_tensors[0].init = {0.25, 0.75, -0.3, 1, 2, 0.001};
+  const std::string later = wiring_picture(c, layout, e, {"run", true});
+  EXPECT_EQ(XmlChecker(later)(), "");
+  for (const char* number : {"0.25", "0.75", "-0.3", "1", "2", "1e-3"}) {
+    EXPECT_EQ(numbers(later, number), 1) << number;
+  }
+  EXPECT_EQ(later.find("where it begins"), std::string::npos);
+  EXPECT_NE(later.find("that was learned"), std::string::npos);
+}
+
+TEST(Picture, ComplementsLookLikeThemselves) {
+  const std::string svg = picture_of(with_own_mix(
+      plain({4, 2, 16, 8, 11}), "lerp",
+      {{.from = "v[l]", .gain = 0.3, .learn = true}, {.from = "v[0]", .complement = true}}));
+  EXPECT_NE(svg.find("v[l] = (0.3) v[l] + (1-0.3) v[0]"), std::string::npos) << svg;
+  EXPECT_NE(svg.find("v ← (1-g) v[0]"), std::string::npos);
+  EXPECT_NE(svg.find(">0.7<"), std::string::npos);
+  EXPECT_NE(svg.find("one minus the gain"), std::string::npos);
+  EXPECT_NE(link_look({.learned = true, .complement = true}, 90), link_look({.learned = true}, 90));
+}
+
+TEST(Picture, DeepModelsAreFolded) {
+  for (const int64_t layers : {25, 48, 96, 200}) {
+    for (const char* wiring : {"value-residual", "skip-kv", "dense", "neutreno", "cross-layer"}) {
+      const std::string svg = picture_of(with(plain({layers, 4, 16, 8, 11}), wiring));
+      EXPECT_EQ(XmlChecker(svg)(), "") << wiring;
+      const std::vector<std::string> width = attributes(svg, "svg", "width");
+      ASSERT_EQ(width.size(), 1u);
+      EXPECT_LE(std::stod(width[0]), 1450) << layers << " " << wiring;
+      // Every layer has its number.
+      for (int64_t l = 0; l < layers; ++l) {
+        EXPECT_NE(svg.find("small\" text-anchor=\"middle\">" + std::to_string(l) + "<"),
+                  std::string::npos)
+            << l;
+      }
+    }
+  }
+  // A curve for every reader, whatever row it stands in: what is above is a mark in the gutter.
+  const std::string svg = picture_of(with(plain({48, 4, 16, 8, 11}), "value-residual"));
+  EXPECT_EQ(curves(svg), 47);
+  EXPECT_NE(svg.find("class=\"guest\" text-anchor=\"middle\">0<"), std::string::npos);
+  EXPECT_EQ(picture_of(with(plain({24, 4, 16, 8, 11}), "value-residual")).find("\"guest\""),
+            std::string::npos);
+}
+
+/// Texts that leave the page, as far as their lengths can be known without a font.
+std::string cut_texts(const std::string& svg) {
+  const double width = std::stod(attributes(svg, "svg", "width").at(0));
+  std::string cut;
+  for (size_t at = 0; (at = svg.find("<text ", at)) != std::string::npos; ++at) {
+    const std::string tag = svg.substr(at, svg.find('>', at) - at);
+    const size_t begin = at + tag.size() + 1;
+    const std::string text = svg.substr(begin, svg.find('<', begin) - begin);
+    const double x = std::stod(tag.substr(tag.find("x=\"") + 3));
+    const PictureFace& face = tag.find("title") != tag.npos   ? kTitleFace
+                              : tag.find("label") != tag.npos ? kLabelFace
+                              : tag.find("mono") != tag.npos  ? kMonoFace
+                                                              : kSmallFace;
+    const double wide = width_of(text, face);
+    const bool end = tag.find("\"end\"") != tag.npos, middle = tag.find("\"middle\"") != tag.npos;
+    const double left = end ? x - wide : middle ? x - wide / 2 : x;
+    if (left < 0 || left + wide > width) cut += text + "\n";
+  }
+  return cut;
+}
+
+TEST(Picture, TextsStayOnThePage) {
+  const std::string word(300, 'w');
+  for (const int64_t layers : {2, 4, 60}) {
+    ModelConfig c =
+        with(with_own_mix(plain({layers, 8, 16, 8, 11}), word.substr(0, 64), kFromZero), "dense");
+    for (size_t l = 0; l < c.layer.size(); ++l) c.layer[l].window = static_cast<int64_t>(l) * 100;
+    const Layout layout = derive_layout(c);
+    const std::string svg =
+        wiring_picture(c, layout, explain(c, layout, 0, 2), {word + " 語" + word, false});
+    EXPECT_EQ(XmlChecker(svg)(), "");
+    EXPECT_EQ(cut_texts(svg), "") << layers;
+  }
+  EXPECT_NE(cut_texts("<svg width=\"50\" ><text x=\"40\" class=\"ink\">long</text></svg>"), "");
+  EXPECT_NE(cut_texts("<svg width=\"50\" ><text x=\"4\" text-anchor=\"end\">long</text></svg>"),
+            "");
 }
 
 TEST(Picture, LoopsNameTheirBlocks) {

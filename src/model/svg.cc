@@ -56,9 +56,12 @@ std::string xml_escaped(std::string_view text) {
   return out;
 }
 
-void Svg::rect(double x, double y, double width, double height, std::string_view look) {
-  body_ += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" {}/>\n", px(x), px(y),
+void Svg::rect(double x, double y, double width, double height, std::string_view look,
+               std::string_view tip) {
+  body_ += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" {}", px(x), px(y),
                        px(width), px(height), look);
+  body_ += tip.empty() ? std::string("/>\n")
+                       : fmt::format("><title>{}</title></rect>\n", xml_escaped(tip));
 }
 
 void Svg::circle(double x, double y, double radius, std::string_view look) {

@@ -31,7 +31,9 @@ class SvgPath {
 /// `look`: further attributes, written as they are ("class=\"card\" rx=\"6\"").
 class Svg {
  public:
-  void rect(double x, double y, double width, double height, std::string_view look);
+  /// `tip`: shown where a reader points; empty: none.
+  void rect(double x, double y, double width, double height, std::string_view look,
+            std::string_view tip = {});
   void circle(double x, double y, double radius, std::string_view look);
   void line(double x1, double y1, double x2, double y2, std::string_view look);
   /// From (x1, y1) to (x2, y2), leaving and arriving vertically; `rise` above both where positive,
