@@ -86,6 +86,13 @@ INSTANTIATE_TEST_SUITE_P(
                   "inclusve = true\n",
                   "config.toml:3: model.mechanism_args] expected a known argument, got "
                   "\"inclusve\"; did you mean \"inclusive\"?"},
+        BadConfig{"unknown_mechanism_of_a_layer",
+                  "[[model.layer]]\nlayers = [1]\nmechanism = \"sofmax\"\n",
+                  "config.toml:3: model.layer.mechanism] expected a known mechanism, got sofmax"},
+        BadConfig{"unknown_argument_of_a_layer",
+                  "[[model.layer]]\nlayers = [1]\nposition_args = { thet = 3 }\n",
+                  "config.toml:3: model.layer.position_args] expected a known argument, got "
+                  "\"thet\"; did you mean \"theta\"?"},
         BadConfig{"unknown_argument_of_a_wiring",
                   "[model]\nwiring = [\"cla\"]\n[model.wiring_args.cla]\nshar = 2\n",
                   "config.toml:3: model.wiring_args.cla] expected a known argument, got \"shar\""},

@@ -58,6 +58,7 @@ TEST(Cli, KeysGivenAsFlagsAreNamed) {
   refused({"--dim", "--resume"}, "did you mean --set model.dim=...?");
   refused({"lr=0.1"}, "did you mean --set train.lr=0.1?");
   refused({"train.lr=0.1"}, "did you mean --set train.lr=0.1?");
+  expect_refused(weft({"train", "lr=0.1", "--out", "x"}), "did you mean --set train.lr=0.1?");
   refused({"--set", "lr=0.1"}, "did you mean \"train.lr\"?");
   refused({"--set", "model.lr=0.1"}, "did you mean \"train.lr\"?");
   refused({"--set", "learning_rate=0.1"}, "did you mean \"train.lr\"?");

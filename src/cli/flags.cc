@@ -45,8 +45,8 @@ std::optional<int64_t> whole_number(const std::string& text) {
   return static_cast<int64_t>(*real);
 }
 
-// What is right of a word that no flag has: an override of the key that it names, or the flag
-// spelled most like it. `value`: what stood behind it, "" where nothing did.
+// The override that a word is likely to have meant, which names a key but no flag; "" where it
+// names none. `value`: what stood behind it, "" where nothing did.
 std::string instead_of(const std::string& word, const std::string& value) {
   const std::string key = key_called(is_flag(word) ? word.substr(2) : word);
   if (key.empty()) return {};

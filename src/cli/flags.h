@@ -30,8 +30,7 @@ double parse_number(const std::string& flag, const std::string& text);
 /// What was declared, for help, manual page and completion.
 struct Declared {
   std::string name;  ///< "--tokens", or "MODEL" of a positional argument
-  std::string
-      type;  ///< what stands behind a flag: "N"; "" of a positional argument and of a switch
+  std::string type;  ///< what stands behind a flag: "N"; "" of positional arguments and switches
   std::string help;
   std::vector<std::string> words = {};  ///< that it takes
   bool only_words = false;              ///< and no others

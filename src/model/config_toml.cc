@@ -19,25 +19,39 @@ using Given = std::map<std::string, Arg>;
 
 // A layer before its arguments are checked: what was given, so that an override can change one of
 // them.
+struct AxisDraft {
+  Given given;
+  std::string where;  // the arguments stand, for messages
+};
 struct Draft {
   LayerConfig layer;
-  Given mechanism, position;
+  AxisDraft mechanism, position;
 };
 
-void read_axis(TableReader& table, const char* key, std::string& name, Given& given) {
-  const std::string before = name;
+template <class Registry>
+const auto& find(const TableReader& table, const char* key, const Registry& registry,
+                 const std::string& name) {
+  return *table.at(key, [&] { return &registry.find(name); });
+}
+
+template <class Registry>
+void read_axis(TableReader& table, const char* key, std::string& name, AxisDraft& draft,
+               const Registry& registry) {
+  const std::string before = name, args = std::string(key) + "_args";
   table.read(key, name);
-  if (name != before) given.clear();
-  table.read(std::string(key) + "_args", given);
+  find(table, key, registry, name);
+  if (name != before) draft.given.clear();
+  table.read(args, draft.given);
+  if (draft.where.empty() || table.has(args)) draft.where = table.where(args);
 }
 
 void read_size(TableReader& table, const char* key, int64_t& size, SizeBounds bounds) {
   table.read(key, size, bounds.least, bounds.most);
 }
 
-void read_layer_keys(TableReader& table, Draft& draft) {
-  read_axis(table, "mechanism", draft.layer.mechanism, draft.mechanism);
-  read_axis(table, "position", draft.layer.position, draft.position);
+void read_layer_keys(TableReader& table, Draft& draft, const Axes& axes) {
+  read_axis(table, "mechanism", draft.layer.mechanism, draft.mechanism, axes.mechanisms);
+  read_axis(table, "position", draft.layer.position, draft.position, axes.positions);
   read_size(table, "kv_heads", draft.layer.kv_heads, size_bounds::heads);
   read_size(table, "window", draft.layer.window, size_bounds::window);
 }
@@ -55,7 +69,7 @@ void read_loop(TableReader& table, ModelConfig& c) {
   loop.finish();
 }
 
-void read_overrides(TableReader& table, std::vector<Draft>& drafts) {
+void read_overrides(TableReader& table, std::vector<Draft>& drafts, const Axes& axes) {
   const io::Value* entries = table.take("layer");
   if (entries == nullptr) return;
   const auto* list = entries->as<io::Value::Array>();
@@ -74,11 +88,11 @@ void read_overrides(TableReader& table, std::vector<Draft>& drafts) {
         reader.refuse("layers", fmt::format("layers from 0 to {}", drafts.size() - 1),
                       std::to_string(l));
       }
-      read_layer_keys(reader, drafts[static_cast<size_t>(l)]);
+      read_layer_keys(reader, drafts[static_cast<size_t>(l)], axes);
     }
     if (layers.empty()) {  // what else it says is read all the same: a wrong key may be the reason
       Draft nobody = drafts.front();
-      read_layer_keys(reader, nobody);
+      read_layer_keys(reader, nobody, axes);
     }
     reader.finish();
     if (!reader.has("layers"))
@@ -87,20 +101,12 @@ void read_overrides(TableReader& table, std::vector<Draft>& drafts) {
   }
 }
 
-template <class Registry>
-const auto& find(const TableReader& table, const char* key, const Registry& registry,
-                 const std::string& name) {
-  return *table.at(key, [&] { return &registry.find(name); });
-}
-
-LayerConfig settle(const TableReader& table, const Draft& draft, const Axes& axes) {
+LayerConfig settle(const Draft& draft, const Axes& axes) {
   LayerConfig layer = draft.layer;
-  layer.mechanism_args =
-      Args(table.where("mechanism_args"),
-           find(table, "mechanism", axes.mechanisms, layer.mechanism).args, draft.mechanism);
+  layer.mechanism_args = Args(draft.mechanism.where, axes.mechanisms.find(layer.mechanism).args,
+                              draft.mechanism.given);
   layer.position_args =
-      Args(table.where("position_args"),
-           find(table, "position", axes.positions, layer.position).args, draft.position);
+      Args(draft.position.where, axes.positions.find(layer.position).args, draft.position.given);
   return layer;
 }
 
@@ -192,11 +198,11 @@ ModelConfig read_model(const io::Value& value, std::string_view file, const Axes
   draft.layer.mechanism = design.mechanism;
   draft.layer.position = design.position;
   draft.layer.kv_heads = design.kv_heads == nullptr ? c.heads : design.kv_heads(c.heads);
-  read_layer_keys(table, draft);
+  read_layer_keys(table, draft, axes);
   std::vector<Draft> drafts(static_cast<size_t>(c.layers), draft);
-  read_overrides(table, drafts);
+  read_overrides(table, drafts, axes);
   for (int64_t l = 0; l < c.depth(); ++l) {
-    c.layer.push_back(settle(table, drafts[static_cast<size_t>(c.block_of(l))], axes));
+    c.layer.push_back(settle(drafts[static_cast<size_t>(c.block_of(l))], axes));
   }
   ModelConfig unwired = c;
   check_config(unwired, axes);

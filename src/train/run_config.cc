@@ -28,8 +28,12 @@ const io::Value& table_or_empty(const io::Value* table) {
     fail(ErrorCode::input, {source, "a configuration file or the name of a design",
                             folder ? "a folder" : "no such file"});
   }
-  fail(ErrorCode::input, {source, "a configuration file or the name of a design", "neither",
-                          suggestion(source, design_names())});
+  const std::string key = key_called(source.substr(0, source.find('=')));
+  const bool setting = source.find('=') != std::string::npos && !key.empty();
+  fail(ErrorCode::input,
+       {source, "a configuration file or the name of a design", "neither",
+        setting ? "did you mean --set " + key + source.substr(source.find('=')) + "?"
+                : suggestion(source, design_names())});
 }
 
 io::Value source_tree(const std::string& source, std::string& file) {
