@@ -164,6 +164,7 @@ function(weft_program)
   target_link_libraries(weft_exe PRIVATE weft_cli)
   install(TARGETS weft_exe RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   add_custom_target(weft_package DEPENDS weft weft_exe)
+  weft_shell_files()
 endfunction()
 
 function(weft_system_tests)

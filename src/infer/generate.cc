@@ -39,16 +39,12 @@ void feed_text(Session& session, std::span<const int32_t> tokens) {
   session.feed(tokens.last(static_cast<size_t>(last - tokens.rbegin()) + 1));
 }
 
-std::vector<int32_t> generate(Session& session, std::span<const int32_t> prompt, int64_t count,
-                              const SamplerOptions& options,
-                              const std::function<bool(int32_t)>& on_token) {
+std::vector<int32_t> draw(Session& session, std::span<const int32_t> seen_before, uint64_t place,
+                          int64_t count, const SamplerOptions& options,
+                          const std::function<bool(int32_t)>& on_token) {
   Sampler sampler(options);
-  check(session, prompt, count);
-  std::vector<int32_t> seen(prompt.begin(), prompt.end()), drawn;
+  std::vector<int32_t> seen(seen_before.begin(), seen_before.end()), drawn;
   std::vector<double> logits(static_cast<size_t>(session.vocab()));
-  auto place = static_cast<uint64_t>(session.length());  // in the text, also across documents
-  feed_text(session, prompt);
-  place += prompt.size();
   while (static_cast<int64_t>(drawn.size()) < count) {
     if (!drawn.empty()) feed_text(session, {&drawn.back(), 1});
     session.logits(0, logits);
@@ -58,6 +54,16 @@ std::vector<int32_t> generate(Session& session, std::span<const int32_t> prompt,
     if (on_token && !on_token(token)) break;
   }
   return drawn;
+}
+
+std::vector<int32_t> generate(Session& session, std::span<const int32_t> prompt, int64_t count,
+                              const SamplerOptions& options,
+                              const std::function<bool(int32_t)>& on_token) {
+  const Sampler checked(options);
+  check(session, prompt, count);
+  const auto place = static_cast<uint64_t>(session.length()) + prompt.size();
+  feed_text(session, prompt);
+  return draw(session, prompt, place, count, options, on_token);
 }
 
 }  // namespace weft

@@ -25,4 +25,10 @@ std::vector<int32_t> generate(Session& session, std::span<const int32_t> prompt,
                               const SamplerOptions& options,
                               const std::function<bool(int32_t)>& on_token = {});
 
+/// The drawing alone: goes on from a session that was fed `seen`, the last of it just now. `place`:
+/// of the first token that is drawn, in the whole text; it keys the random numbers.
+std::vector<int32_t> draw(Session& session, std::span<const int32_t> seen, uint64_t place,
+                          int64_t count, const SamplerOptions& options,
+                          const std::function<bool(int32_t)>& on_token = {});
+
 }  // namespace weft
