@@ -30,6 +30,7 @@ class EvalVerb final : public Verb {
   void declare(Flags& flags) override {
     flags.text("MODEL", model_, "run, checkpoint or model folder").required();
     flags.several("--data", data_, "text files and folders");
+    flags.flag("--binary", binary_, "take files that are not text too");
     flags.integers("--lengths", questions_.lengths, {1, int64_t{1} << 30},
                    "tokens of a window or sequence (the model's context)");
     flags.integer("--max-tokens", max_tokens_, {0, int64_t{1} << 40},
@@ -80,7 +81,7 @@ class EvalVerb final : public Verb {
     std::vector<int64_t> lengths = q.lengths;
     if (lengths.empty()) lengths = {loaded.model.config.context};
     const std::vector<io::Path> paths(data_.begin(), data_.end());
-    const Corpus corpus = Corpus::open(paths, *loaded.tokenizer);
+    const Corpus corpus = Corpus::open(paths, *loaded.tokenizer, {.binary = binary_});
     const int64_t longest = *std::max_element(lengths.begin(), lengths.end());
     check_length(longest, corpus.size());
     EvaluateOptions options{.max_tokens = max_tokens_, .runtime = invocation.runtime};
@@ -89,6 +90,7 @@ class EvalVerb final : public Verb {
     const std::string warning = extrapolation_warning(loaded.model.config, longest);
     options.on_start = [&] {
       if (!warning.empty()) invocation.console.note("warning: " + warning);
+      for (const std::string& note : corpus.notes()) invocation.console.note("note: " + note);
     };
     const std::vector<LengthLoss> results =
         evaluate(loaded.model, corpus, {0, corpus.size()}, lengths, options);
@@ -133,6 +135,7 @@ class EvalVerb final : public Verb {
   std::vector<std::string> data_, settings_, model_settings_;
   TaskQuestions questions_;
   int64_t max_tokens_ = -1;
+  bool binary_ = false;
 };
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace weft {
 namespace {
 
 // One window: tokens from `start`, the next token as the label of each position.
-void fill_row(const Corpus& corpus, int64_t start, const BatchView& row) noexcept {
+void fill_row(const Corpus& corpus, int64_t start, const BatchView& row) {
   corpus.read(start, row.tokens);
   std::copy(row.tokens.begin() + 1, row.tokens.end(), row.labels.begin());
   corpus.read(start + static_cast<int64_t>(row.tokens.size()), row.labels.last(1));
@@ -68,7 +68,7 @@ int64_t TrainWindows::start(int64_t step, int64_t micro, int64_t row) const noex
   return split_.begin + static_cast<int64_t>(random_.below(static_cast<uint64_t>(index), places));
 }
 
-void TrainWindows::fill(int64_t step, int64_t micro, const BatchView& out) const noexcept {
+void TrainWindows::fill(int64_t step, int64_t micro, const BatchView& out) const {
   for (int64_t row = 0; row < options_.batch; ++row) {
     fill_row(*corpus_, start(step, micro, row), row_of(out, row, options_.time));
   }
@@ -93,7 +93,7 @@ EvalWindows::EvalWindows(const Corpus& corpus, Split split, Options options)
   }
 }
 
-void EvalWindows::fill(int64_t first, const BatchView& out) const noexcept {
+void EvalWindows::fill(int64_t first, const BatchView& out) const {
   const int64_t time = options_.length;
   const int64_t batch = static_cast<int64_t>(out.tokens.size()) / time;
   for (int64_t row = 0; row < batch; ++row) {

@@ -26,8 +26,9 @@ struct BatchView {
 class TrainBatches {
  public:
   virtual ~TrainBatches() = default;
-  /// Writes micro-batch `micro` of step `step` (from 0).
-  virtual void fill(int64_t step, int64_t micro, const BatchView& out) const noexcept = 0;
+  /// Writes micro-batch `micro` of step `step` (from 0). Throws Error(input) where a text can no
+  /// longer be read.
+  virtual void fill(int64_t step, int64_t micro, const BatchView& out) const = 0;
 };
 
 /// A fixed set of rows that a model is evaluated on.
@@ -36,8 +37,8 @@ class EvalBatches {
   virtual ~EvalBatches() = default;
   virtual int64_t count() const = 0;  ///< rows
   /// Writes rows from `first` on, as many as `out` holds; those past the last row are token 0
-  /// without labels, so that every batch has the same shape.
-  virtual void fill(int64_t first, const BatchView& out) const noexcept = 0;
+  /// without labels, so that every batch has the same shape. Throws as TrainBatches::fill.
+  virtual void fill(int64_t first, const BatchView& out) const = 0;
 };
 
 /// Row `row` of `out`, whose rows are `time` long.
@@ -72,7 +73,7 @@ class TrainWindows final : public TrainBatches {
   /// First token of row `row` of a micro-batch, in the corpus.
   int64_t start(int64_t step, int64_t micro, int64_t row) const noexcept;
   /// Spans are batch * time long.
-  void fill(int64_t step, int64_t micro, const BatchView& out) const noexcept override;
+  void fill(int64_t step, int64_t micro, const BatchView& out) const override;
 
  private:
   const Corpus* corpus_;
@@ -102,7 +103,7 @@ class EvalWindows final : public EvalBatches {
   int64_t count() const override { return count_; }            ///< windows
   int64_t targets() const { return count_ * options_.score; }  ///< labels in all of them
   /// Writes windows [first, first + batch), batch = tokens.size() / length.
-  void fill(int64_t first, const BatchView& out) const noexcept override;
+  void fill(int64_t first, const BatchView& out) const override;
 
  private:
   const Corpus* corpus_;

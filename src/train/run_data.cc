@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "data/tasks/task_batches.h"
 
@@ -30,20 +32,30 @@ void check_text(const RunConfig& config, const Tokenizer& tokenizer) {
   }
 }
 
-void open_text(const RunConfig& config, RunData& data) {
+std::unique_ptr<Corpus> open_corpus(const std::vector<std::string>& texts, const RunConfig& config,
+                                    const io::Path& run, RunData& data) {
+  const Corpus::Options options{.run = run, .binary = config.data.binary};
+  auto corpus = std::make_unique<Corpus>(Corpus::open(paths(texts), *data.tokenizer, options));
+  for (const std::string& note : corpus->notes()) {
+    if (std::find(data.notes.begin(), data.notes.end(), note) == data.notes.end()) {
+      data.notes.push_back(note);
+    }
+  }
+  return corpus;
+}
+
+void open_text(const RunConfig& config, const io::Path& run, RunData& data) {
   check_text(config, *data.tokenizer);
   const TrainConfig& t = config.train;
   const int64_t time = config.model.context;
-  data.train_text =
-      std::make_unique<Corpus>(Corpus::open(paths(config.data.train), *data.tokenizer));
+  data.train_text = open_corpus(config.data.train, config, run, data);
   const Splits splits = split_tail(*data.train_text, config.data.holdout);
   data.train_tokens = splits.train.size();
   data.train = std::make_unique<TrainWindows>(
       *data.train_text, splits.train, TrainWindows::Options{t.seed, t.batch, t.accumulate, time});
   const EvalWindows::Options options{.length = time, .max_tokens = t.eval_batches * t.batch * time};
   if (!config.data.validation.empty()) {
-    data.validation_text =
-        std::make_unique<Corpus>(Corpus::open(paths(config.data.validation), *data.tokenizer));
+    data.validation_text = open_corpus(config.data.validation, config, run, data);
     const Split all{0, data.validation_text->size()};
     data.validation = std::make_unique<EvalWindows>(*data.validation_text, all, options);
     data.validation_tokens = all.size();
@@ -76,14 +88,22 @@ void open_task(const RunConfig& config, RunData& data, const TaskRegistry& tasks
 
 }  // namespace
 
-RunData open_data(const RunConfig& config, const TaskRegistry& tasks) {
+DataContents RunData::train_contents() const {
+  return train_text ? contents_of(*train_text) : DataContents{};
+}
+
+DataContents RunData::validation_contents() const {
+  return validation_text ? contents_of(*validation_text) : DataContents{};
+}
+
+RunData open_data(const RunConfig& config, const TaskRegistry& tasks, const io::Path& run) {
   RunData data;
   if (config.data.is_task()) {
     open_task(config, data, tasks);
     return data;
   }
   data.tokenizer = make_tokenizer(config.data.tokenizer);
-  if (config.train.steps > 0 || !config.data.train.empty()) open_text(config, data);
+  if (config.train.steps > 0 || !config.data.train.empty()) open_text(config, run, data);
   return data;
 }
 
