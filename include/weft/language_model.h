@@ -24,6 +24,15 @@ struct FitOptions {
   /// Called after every step with its number (from 1) and its loss in nats per token; false ends
   /// the training.
   std::function<bool(std::int64_t step, double loss)> on_step = {};
+  /// Go on where the fit() before ended: with its optimiser's state, its count of steps and the
+  /// order of its windows. 60 steps and 40 that go on are, to the bit, one fit of 100 steps where
+  /// text and options are the same and schedule_steps is 100 in both.
+  bool go_on = false;
+  /// Steps over which warm-up and cosine are laid, from the first step of a fit that did not go on;
+  /// 0: as many as will be done when this call returns.
+  std::int64_t schedule_steps = 0;
+  /// Keep what a later fit() needs to go on: 8 bytes a parameter, until the object goes.
+  bool keep_state = true;
 };
 
 struct GenerateOptions {
@@ -58,10 +67,11 @@ struct CheckReport {
   std::string message;   ///< what went wrong, and where
 };
 
-/// A model with its weights and its tokenizer (bytes). Movable. Calls on one object must not
-/// overlap in time; different objects are independent. Every call may throw weft::Exception. The
-/// library installs no handler; while a step or a token is computed, signals of the calling thread
-/// wait, or go to a thread that does not compute.
+/// A model with its weights and its tokenizer (bytes). Movable; an object whose model was moved to
+/// another throws Exception(usage) at every call until a model is assigned to it. Calls on one
+/// object must not overlap in time; different objects are independent. Every call may throw
+/// weft::Exception. The library installs no handler; while a step or a token is computed, signals
+/// of the calling thread wait, or go to a thread that does not compute.
 class LanguageModel {
  public:
   /// A freshly initialised model of a named design ("transformer", "resformer", "stick-breaking",
@@ -86,11 +96,12 @@ class LanguageModel {
   /// was there before or the new one.
   void save(const std::filesystem::path& folder) const;
 
-  /// Trains on windows of a text (longer than the model's context), with AdamW; the optimiser
-  /// starts afresh. Returns the loss of the last step in nats per token.
+  /// Trains on windows of a text (longer than the model's context), with AdamW, which starts afresh
+  /// unless options.go_on. Returns the loss of the last step in nats per token. A training that
+  /// throws leaves the model, and what another can go on from, as they were.
   double fit(std::string_view text, const FitOptions& options = {});
-  /// Mean loss on a text in nats per token: each token that has a predecessor once, in windows of
-  /// the model's context, of which the last may be shorter.
+  /// Mean loss on a text of two tokens or more in nats per token: each token that has a predecessor
+  /// once, in windows of the model's context, of which the last, or the only one, may be shorter.
   double loss(std::string_view text) const;
   /// Continues a prompt (not empty). The result is well-formed UTF-8 and excludes the prompt.
   std::string generate(std::string_view prompt, const GenerateOptions& options = {}) const;
@@ -106,6 +117,7 @@ class LanguageModel {
  private:
   struct Impl;
   explicit LanguageModel(std::unique_ptr<Impl> impl);
+  Impl& impl(const char* call) const;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -2,6 +2,7 @@
 #include "weft/language_model.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "api/guarded.h"
@@ -20,10 +21,21 @@
 
 namespace weft {
 
+namespace {
+
+/// What a fit() leaves for the next one that goes on.
+struct FitState {
+  int64_t steps = 0;  ///< done since the optimiser began
+  std::vector<Tensor> moments;
+};
+
+}  // namespace
+
 struct LanguageModel::Impl {
   Model model;
   std::unique_ptr<Tokenizer> tokenizer;
   own::Axes own;
+  FitState fitted = {};
 
   const Axes& axes() const { return own::Access::of(own); }
 };
@@ -52,13 +64,13 @@ std::pair<Model, std::unique_ptr<Tokenizer>> make_source(const std::string& sour
           make_tokenizer(config.data.tokenizer)};
 }
 
-TrainConfig train_config(const FitOptions& options) {
+TrainConfig train_config(const FitOptions& options, int64_t steps) {
   TrainConfig config;
-  config.steps = options.steps;
+  config.steps = steps;
   config.batch = options.batch;
   config.lr = options.lr;
   config.min_lr = options.lr / 10;
-  config.warmup = std::min<int64_t>(config.warmup, options.steps / 10);
+  config.warmup = std::min<int64_t>(config.warmup, steps / 10);
   config.seed = options.seed;
   config.precision = options.bf16 ? DType::bf16 : DType::f32;
   return config;
@@ -73,12 +85,55 @@ Model with_copies(const Model& model, WeightCopies copies) {
   return other;
 }
 
+/// Updates done before this call; throws where the options cannot be met.
+int64_t steps_before(const FitOptions& options, const FitState& fitted) {
+  if (options.steps < 1) {
+    fail(ErrorCode::usage, {"fit: steps", "1 or more", std::to_string(options.steps)});
+  }
+  if (options.go_on && fitted.moments.empty()) {
+    fail(ErrorCode::usage, {"fit: go_on", "a model that fit() has trained, with keep_state",
+                            "one without an optimiser's state", "the first fit does not go on"});
+  }
+  const int64_t before = options.go_on ? fitted.steps : 0;
+  if (options.schedule_steps != 0 && options.schedule_steps < before + options.steps) {
+    fail(ErrorCode::usage, {"fit: schedule_steps",
+                            "0, or at least the " + std::to_string(before + options.steps) +
+                                " steps that will be done",
+                            std::to_string(options.schedule_steps)});
+  }
+  return before;
+}
+
+void put_moments(const FitState& fitted, const Optimizer& optimizer) {
+  size_t i = 0;
+  for (const OptimizerTensor& t : optimizer.state()) {
+    std::memcpy(t.tensor.data, fitted.moments[i++].data(), t.tensor.desc.bytes());
+  }
+}
+
+FitState take_moments(int64_t steps, const Optimizer& optimizer) {
+  FitState fitted;
+  fitted.steps = steps;
+  for (const OptimizerTensor& t : optimizer.state()) {
+    Tensor& copy = fitted.moments.emplace_back(t.tensor.desc);
+    std::memcpy(copy.data(), t.tensor.data, t.tensor.desc.bytes());
+  }
+  return fitted;
+}
+
 }  // namespace
 
 LanguageModel::LanguageModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 LanguageModel::LanguageModel(LanguageModel&&) noexcept = default;
 LanguageModel& LanguageModel::operator=(LanguageModel&&) noexcept = default;
 LanguageModel::~LanguageModel() = default;
+
+LanguageModel::Impl& LanguageModel::impl(const char* call) const {
+  if (impl_ != nullptr) return *impl_;
+  fail(ErrorCode::usage,
+       {std::string("LanguageModel::") + call, "an object that holds a model",
+        "one whose model was moved to another object", "call the object that it was moved to"});
+}
 
 LanguageModel LanguageModel::make(std::string_view design, const std::vector<std::string>& settings,
                                   std::uint64_t seed, const own::Axes& axes) {
@@ -107,52 +162,63 @@ LanguageModel LanguageModel::load(const std::filesystem::path& folder, const own
 
 void LanguageModel::save(const std::filesystem::path& folder) const {
   guarded([&] {
+    const Impl& self = impl("save");
     io::AtomicDir target(folder);
-    save_model(target.path(), impl_->model);
-    write_tokenizer(target.path() / "tokenizer.json", *impl_->tokenizer);
+    save_model(target.path(), self.model);
+    write_tokenizer(target.path() / "tokenizer.json", *self.tokenizer);
     target.commit();
   });
 }
 
 double LanguageModel::fit(std::string_view text, const FitOptions& options) {
   return guarded([&] {
-    if (options.steps < 1) {
-      fail(ErrorCode::usage, {"fit: steps", "1 or more", std::to_string(options.steps)});
-    }
-    const Corpus corpus = Corpus::of_text(text, *impl_->tokenizer);
+    Impl& self = impl("fit");
+    const int64_t before = steps_before(options, self.fitted), end = before + options.steps;
+    const Corpus corpus = Corpus::of_text(text, *self.tokenizer);
     Trainer::Options trainer_options;
-    trainer_options.train = train_config(options);
+    trainer_options.train =
+        train_config(options, options.schedule_steps > 0 ? options.schedule_steps : end);
     trainer_options.runtime = runtime_of(options.threads);
-    trainer_options.axes = impl_->axes();
+    trainer_options.axes = self.axes();
     // On a copy, so that a training that fails leaves the model as it was.
     Model trained =
-        with_copies(impl_->model, Trainer::weight_copies(trainer_options.train.precision));
+        with_copies(self.model, Trainer::weight_copies(trainer_options.train.precision));
     Trainer trainer(trained, trainer_options);
+    if (before > 0) put_moments(self.fitted, trainer.optimizer());
     const TrainWindows windows(
         corpus, {0, corpus.size()},
-        {.seed = options.seed, .batch = options.batch, .time = impl_->model.config.context});
+        {.seed = options.seed, .batch = options.batch, .time = self.model.config.context});
     double loss = 0;
-    for (int64_t step = 1; step <= options.steps; ++step) {
-      loss = trainer.step(step, windows).loss;
-      if (options.on_step && !options.on_step(step, loss)) break;
+    int64_t done = before;
+    while (done < end) {
+      loss = trainer.step(++done, windows).loss;
+      if (options.on_step && !options.on_step(done - before, loss)) break;
     }
-    impl_->model = with_copies(trained, WeightCopies::master);
+    FitState fitted = options.keep_state ? take_moments(done, trainer.optimizer()) : FitState{};
+    self.model = with_copies(trained, WeightCopies::master);
+    self.fitted = std::move(fitted);
     return loss;
   });
 }
 
 double LanguageModel::loss(std::string_view text) const {
   return guarded([&] {
-    const Corpus corpus = Corpus::of_text(text, *impl_->tokenizer);
-    const int64_t lengths[] = {impl_->model.config.context};
+    const Impl& self = impl("loss");
+    const Corpus corpus = Corpus::of_text(text, *self.tokenizer);
+    if (corpus.size() < 2) {
+      fail(ErrorCode::input, {"loss: text", "two tokens or more", std::to_string(corpus.size()),
+                              "the first has nothing before it that could predict it"});
+    }
+    const int64_t lengths[] = {std::min(self.model.config.context, corpus.size() - 1)};
     EvaluateOptions options;
-    options.axes = impl_->axes();
-    return evaluate(impl_->model, corpus, {0, corpus.size()}, lengths, options).front().loss;
+    options.axes = self.axes();
+    return evaluate(self.model, corpus, {0, corpus.size()}, lengths, options).front().loss;
   });
 }
 
 std::string LanguageModel::generate(std::string_view prompt, const GenerateOptions& options) const {
   return guarded([&] {
+    const Impl& self = impl("generate");
     const SamplerOptions sampler{.temperature = options.temperature,
                                  .top_k = options.top_k,
                                  .top_p = options.top_p,
@@ -162,17 +228,17 @@ std::string LanguageModel::generate(std::string_view prompt, const GenerateOptio
     if (options.tokens < 0) {
       fail(ErrorCode::usage, {"generate: tokens", "0 or more", std::to_string(options.tokens)});
     }
-    const std::vector<int32_t> ids = impl_->tokenizer->encode(prompt);
+    const std::vector<int32_t> ids = self.tokenizer->encode(prompt);
     const auto context = std::max<int64_t>(1, static_cast<int64_t>(ids.size()) + options.tokens);
     SessionOptions session_options;
     session_options.context = context;
     session_options.runtime = runtime_of(options.threads);
-    session_options.axes = impl_->axes();
-    Session session(impl_->model, session_options);
+    session_options.axes = self.axes();
+    Session session(self.model, session_options);
     io::Utf8Stream pieces;
     std::string text;
     weft::generate(session, ids, options.tokens, sampler, [&](int32_t token) {
-      const std::string piece = pieces.push(impl_->tokenizer->decode({&token, 1}));
+      const std::string piece = pieces.push(self.tokenizer->decode({&token, 1}));
       text += piece;
       return piece.empty() || !options.on_text || options.on_text(piece);
     });
@@ -184,9 +250,10 @@ std::string LanguageModel::generate(std::string_view prompt, const GenerateOptio
 
 ModelNumbers LanguageModel::numbers() const {
   return guarded([&] {
-    const Model& m = impl_->model;
+    const Impl& self = impl("numbers");
+    const Model& m = self.model;
     const Explanation e =
-        weft::explain(m.config, m.layout, 0, size_of(compute_dtype(m)), impl_->axes());
+        weft::explain(m.config, m.layout, 0, size_of(compute_dtype(m)), self.axes());
     return ModelNumbers{.parameters = e.parameters,
                         .vocab = m.config.vocab,
                         .context = m.config.context,
@@ -198,17 +265,19 @@ ModelNumbers LanguageModel::numbers() const {
 
 std::string LanguageModel::explain() const {
   return guarded([&] {
-    const Model& m = impl_->model;
+    const Impl& self = impl("explain");
+    const Model& m = self.model;
     return explain_text(m.config, weft::explain(m.config, m.layout, 0, size_of(compute_dtype(m)),
-                                                impl_->axes())) +
+                                                self.axes())) +
            "\n" + draw_wiring(m.config, m.layout);
   });
 }
 
 std::vector<CheckReport> LanguageModel::check(const std::filesystem::path& scratch) const {
   return guarded([&] {
-    const ModelConfig small = checks::shrink(impl_->model.config, impl_->axes());
-    const checks::Subject subject(small, impl_->axes(), scratch.string());
+    const Impl& self = impl("check");
+    const ModelConfig small = checks::shrink(self.model.config, self.axes());
+    const checks::Subject subject(small, self.axes(), scratch.string());
     std::vector<CheckReport> reports;
     for (const checks::Check& check : checks::all()) {
       const checks::Result r = checks::run(check, subject);

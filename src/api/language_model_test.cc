@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 
 #include "weft/weft.h"
 
@@ -123,6 +124,74 @@ TEST(LanguageModel, FailuresSayWhoseFaultItWas) {
   EXPECT_EQ(fault_of([&] { model.generate(""); }), Fault::usage);
   EXPECT_EQ(fault_of([&] { model.generate("x", {.temperature = -1}); }), Fault::usage);
   EXPECT_EQ(fault_of([&] { model.save("/proc/weft"); }), Fault::runtime);
+}
+
+TEST(LanguageModel, GoesOnToTheSameBitsAsOneFit) {
+  const std::string words = text();
+  LanguageModel whole = LanguageModel::make("resformer", kTiny),
+                parts = LanguageModel::make("resformer", kTiny);
+  FitOptions options{.steps = 10, .batch = 4, .threads = 1};
+  const double loss = whole.fit(words, options);
+  options.schedule_steps = 10;
+  options.on_step = [](int64_t step, double) { return step < 6; };  // ends after the sixth
+  parts.fit(words, options);
+  options.steps = 4;
+  options.go_on = true;
+  options.on_step = {};
+  EXPECT_EQ(parts.fit(words, options), loss);
+  EXPECT_EQ(parts.loss(words), whole.loss(words));
+}
+
+TEST(LanguageModel, SaysWhenItCannotGoOn) {
+  LanguageModel model = LanguageModel::make("transformer", kTiny);
+  FitOptions options{.steps = 2, .batch = 2, .threads = 1};
+  options.go_on = true;
+  EXPECT_THROW(model.fit(text(), options), Exception);
+  options.go_on = false;
+  options.schedule_steps = 1;
+  EXPECT_THROW(model.fit(text(), options), Exception);
+  options.schedule_steps = 0;
+  options.keep_state = false;
+  model.fit(text(), options);
+  options.go_on = true;
+  EXPECT_THROW(model.fit(text(), options), Exception);
+}
+
+TEST(LanguageModel, ScoresTextsShorterThanItsContext) {
+  const LanguageModel model = LanguageModel::make("transformer", kTiny);
+  EXPECT_TRUE(std::isfinite(model.loss("ab")));
+  EXPECT_TRUE(std::isfinite(model.loss("a short text")));
+  try {
+    model.loss("a");
+    ADD_FAILURE();
+  } catch (const Exception& e) {
+    EXPECT_NE(std::string(e.what()).find("two tokens or more"), std::string::npos) << e.what();
+  }
+}
+
+TEST(LanguageModel, NamesWhatIsWrongAfterItWasMoved) {
+  LanguageModel from = LanguageModel::make("transformer", kTiny);
+  LanguageModel to = std::move(from);
+  const auto refused = [](const char* call, auto&& f) {
+    try {
+      f();
+      ADD_FAILURE() << call;
+    } catch (const Exception& e) {
+      EXPECT_EQ(e.fault(), Fault::usage);
+      EXPECT_NE(std::string(e.what()).find(std::string("LanguageModel::") + call),
+                std::string::npos)
+          << e.what();
+    }
+  };
+  refused("fit", [&] { from.fit("text"); });
+  refused("loss", [&] { from.loss("text"); });
+  refused("generate", [&] { from.generate("text"); });
+  refused("save", [&] { from.save("/nowhere"); });
+  refused("numbers", [&] { from.numbers(); });
+  refused("explain", [&] { from.explain(); });
+  refused("check", [&] { from.check(); });
+  from = std::move(to);
+  EXPECT_GT(from.numbers().parameters, 0);
 }
 
 }  // namespace

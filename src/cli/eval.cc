@@ -38,6 +38,7 @@ class EvalVerb final : public Verb {
     flags.text("MODEL", model_, "run, checkpoint or model folder").required();
     flags.several("--data", data_,
                   "text files and folders; of several each by itself, and the whole");
+    flags.flag("--binary", binary_, "take files that are not text too");
     flags.integers("--lengths", questions_.lengths, {1, int64_t{1} << 30},
                    "tokens of a window or sequence (the model's context)");
     flags.integer("--max-tokens", max_tokens_, {0, int64_t{1} << 40},
@@ -105,6 +106,9 @@ class EvalVerb final : public Verb {
     const std::string warning = extrapolation_warning(loaded.model.config, longest);
     options.on_start = [&] {
       if (!warning.empty()) invocation.console.note("warning: " + warning);
+      for (const Corpus& text : texts) {
+        for (const std::string& note : text.notes()) invocation.console.note("note: " + note);
+      }
     };
     const TextLosses losses = evaluate_texts(loaded.model, texts, lengths, options);
     end_eval_progress(invocation.console);
@@ -133,7 +137,7 @@ class EvalVerb final : public Verb {
     std::vector<Corpus> texts;
     for (const std::string& name : data_) {
       const io::Path path(name);
-      texts.push_back(Corpus::open({&path, 1}, tokenizer));
+      texts.push_back(Corpus::open({&path, 1}, tokenizer, {.binary = binary_}));
       if (texts.back().size() >= least) continue;
       fail(ErrorCode::input,
            {"eval: " + name, fmt::format("a text of at least {} tokens", least),
@@ -202,6 +206,7 @@ class EvalVerb final : public Verb {
   std::vector<std::string> data_, settings_, model_settings_;
   TaskQuestions questions_;
   int64_t max_tokens_ = -1, stride_ = 0, score_ = 0;
+  bool binary_ = false;
 };
 
 }  // namespace

@@ -1,14 +1,19 @@
 // weft train: a run in its folder.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "cli/train_stop.h"
 #include "cli/verb.h"
+#include "io/json.h"
+#include "io/utf8.h"
 #include "model/designs.h"
+#include "train/resume.h"
 #include "train/run.h"
 
 namespace weft::cli {
@@ -100,7 +105,6 @@ class TrainVerb final : public Verb {
         {"weft train --resume --out runs/first --set train.steps=2000",
          "go on with a run, for longer than it was meant to go"}};
   }
-  bool has_json() const override { return false; }
 
   void declare(Flags& flags) override {
     flags.text("CONFIG", config_, "a TOML file or the name of a design; not needed with --resume")
@@ -119,15 +123,25 @@ class TrainVerb final : public Verb {
     std::vector<io::Override> overrides;
     for (const std::string& text : settings_) overrides.push_back(io::parse_override(text));
     Display display(invocation.console);
-    TrainRequest request{.config = load_run_config(source(), overrides), .out = out_};
+    TrainRequest request{.config = configuration(overrides), .out = out_};
     request.resume = resume_;
+    for (const io::Override& o : overrides) request.asked.push_back(io::to_string(o.path));
     request.runtime = invocation.runtime;
     request.observer = display.observer();
     stop.attach(request);
+    std::vector<std::string> notes;
+    request.observer.on_start = [&, begin = request.observer.on_start](const RunStart& start) {
+      begin(start);
+      notes = start.notes;
+      for (const std::string& note : notes) invocation.console.note("note: " + printable(note));
+    };
     try {
       const TrainOutcome outcome = run_training(request);
       display.finish();
       summary(invocation.console, outcome);
+      if (invocation.json) {
+        invocation.console.result(document(outcome, request.config.train.steps, notes));
+      }
       return stop.exit_code(outcome);
     } catch (...) {
       display.finish();
@@ -136,9 +150,15 @@ class TrainVerb final : public Verb {
   }
 
  private:
-  /// What the configuration is read from: the argument, or what the run that goes on keeps.
-  std::string source() const {
-    if (!config_.empty()) return config_;
+  /// One line, whatever names are in it.
+  static std::string printable(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return io::without_controls(io::to_utf8(text));
+  }
+
+  /// That of the argument, or what the run that goes on keeps.
+  RunConfig configuration(const std::vector<io::Override>& overrides) const {
+    if (!config_.empty()) return load_run_config(config_, overrides);
     const io::Path stored = io::Path(out_) / "config.toml";
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(stored, ignored)) {
@@ -147,12 +167,39 @@ class TrainVerb final : public Verb {
             std::filesystem::exists(out_, ignored) ? "none in it" : "no such folder",
             "begin a run with weft train CONFIG --out " + out_});
     }
-    return stored.string();
+    return load_resumed_config(stored.string(), overrides);
+  }
+
+  std::string document(const TrainOutcome& outcome, int64_t steps,
+                       const std::vector<std::string>& notes) const {
+    const auto or_null = [](const std::optional<double>& x) {
+      return x ? nlohmann::json(*x) : nlohmann::json(nullptr);
+    };
+    nlohmann::json j{{"step", outcome.step},
+                     {"steps", steps},
+                     {"steps_done", outcome.steps_done},
+                     {"stopped", outcome.stopped},
+                     {"loss", or_null(outcome.loss)},
+                     {"val_loss", or_null(outcome.val_loss)},
+                     {"parameters", outcome.parameters},
+                     {"tokens", outcome.tokens},
+                     {"seconds", outcome.seconds},
+                     {"out", out_},
+                     {"checkpoint", outcome.checkpoint.string()},
+                     {"metrics", (io::Path(out_) / "metrics.jsonl").string()},
+                     {"notes", notes}};
+    if (outcome.val_accuracy) j["val_accuracy"] = *outcome.val_accuracy;
+    return io::to_json_text(j);
   }
 
   void summary(const Console& console, const TrainOutcome& outcome) const {
-    std::string line =
-        fmt::format("{} step {}", outcome.stopped ? "stopped after" : "trained to", outcome.step);
+    const bool finished_before = outcome.steps_done == 0 && outcome.step > 0 && !outcome.stopped;
+    std::string line = fmt::format("{} step {}",
+                                   outcome.stopped   ? "stopped after"
+                                   : finished_before ? "nothing left to do: already at"
+                                                     : "trained to",
+                                   outcome.step);
+    if (finished_before) line += fmt::format(" of {}", outcome.step);
     if (outcome.loss) line += fmt::format(", loss {:.4f}", *outcome.loss);
     if (outcome.val_loss) line += fmt::format(", val_loss {:.4f}", *outcome.val_loss);
     if (outcome.val_accuracy) {
@@ -161,6 +208,10 @@ class TrainVerb final : public Verb {
     console.note(line);
     console.note("checkpoint  " + outcome.checkpoint.string());
     console.note("metrics     " + (io::Path(out_) / "metrics.jsonl").string());
+    if (finished_before) {
+      console.note(fmt::format("go on with  weft train --resume --out {} --set train.steps={}",
+                               out_, 2 * outcome.step));
+    }
     if (outcome.stopped) console.note("go on with  weft train --resume --out " + out_);
   }
 

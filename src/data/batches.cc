@@ -12,7 +12,7 @@ namespace weft {
 namespace {
 
 // One window: tokens from `start`, the next token as the label of each position.
-void fill_row(const Corpus& corpus, int64_t start, const BatchView& row) noexcept {
+void fill_row(const Corpus& corpus, int64_t start, const BatchView& row) {
   corpus.read(start, row.tokens);
   std::copy(row.tokens.begin() + 1, row.tokens.end(), row.labels.begin());
   corpus.read(start + static_cast<int64_t>(row.tokens.size()), row.labels.last(1));
@@ -84,7 +84,7 @@ int64_t TrainWindows::start(int64_t step, int64_t micro, int64_t row) const noex
   return split_.begin + static_cast<int64_t>(random_.below(static_cast<uint64_t>(index), places));
 }
 
-void TrainWindows::fill(int64_t step, int64_t micro, const BatchView& out) const noexcept {
+void TrainWindows::fill(int64_t step, int64_t micro, const BatchView& out) const {
   for (int64_t row = 0; row < options_.batch; ++row) {
     fill_row(*corpus_, start(step, micro, row), row_of(out, row, options_.time));
   }
@@ -113,7 +113,7 @@ EvalWindows::EvalWindows(const Corpus& corpus, Split split, const EvalOptions& o
   if (o.width == 0) o.width = std::min(o.length, last_);
 }
 
-void EvalWindows::fill_window(int64_t window, const BatchView& row) const noexcept {
+void EvalWindows::fill_window(int64_t window, const BatchView& row) const {
   const EvalOptions& o = options_;
   // Inputs and labels have the same numbers: input i is the token before label i.
   const int64_t begin = (o.score > 0 ? first_ + o.score - o.length : 0) + window * o.stride;
@@ -132,7 +132,7 @@ void EvalWindows::fill_window(int64_t window, const BatchView& row) const noexce
   }
 }
 
-void EvalWindows::fill(int64_t first, const BatchView& out) const noexcept {
+void EvalWindows::fill(int64_t first, const BatchView& out) const {
   const int64_t batch = static_cast<int64_t>(out.tokens.size()) / options_.width;
   for (int64_t row = 0; row < batch; ++row) {
     const BatchView window = row_of(out, row, options_.width);
@@ -145,7 +145,7 @@ EvalSequence::EvalSequence(std::vector<EvalWindows> parts) : parts_(std::move(pa
   for (const EvalWindows& part : parts_) count_ += part.count();
 }
 
-void EvalSequence::fill(int64_t first, const BatchView& out) const noexcept {
+void EvalSequence::fill(int64_t first, const BatchView& out) const {
   const int64_t width = parts_.front().width();
   const int64_t rows = static_cast<int64_t>(out.tokens.size()) / width;
   fill_blank(out);

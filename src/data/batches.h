@@ -26,8 +26,9 @@ struct BatchView {
 class TrainBatches {
  public:
   virtual ~TrainBatches() = default;
-  /// Writes micro-batch `micro` of step `step` (from 0).
-  virtual void fill(int64_t step, int64_t micro, const BatchView& out) const noexcept = 0;
+  /// Writes micro-batch `micro` of step `step` (from 0). Throws Error(input) where a text can no
+  /// longer be read.
+  virtual void fill(int64_t step, int64_t micro, const BatchView& out) const = 0;
 };
 
 /// A fixed set of rows that a model is evaluated on.
@@ -36,8 +37,8 @@ class EvalBatches {
   virtual ~EvalBatches() = default;
   virtual int64_t count() const = 0;  ///< rows
   /// Writes rows from `first` on, as many as `out` holds; those past the last row are token 0
-  /// without labels, so that every batch has the same shape.
-  virtual void fill(int64_t first, const BatchView& out) const noexcept = 0;
+  /// without labels, so that every batch has the same shape. Throws as TrainBatches::fill.
+  virtual void fill(int64_t first, const BatchView& out) const = 0;
 };
 
 /// Row `row` of `out`, whose rows are `time` long.
@@ -72,7 +73,7 @@ class TrainWindows final : public TrainBatches {
   /// First token of row `row` of a micro-batch, in the corpus.
   int64_t start(int64_t step, int64_t micro, int64_t row) const noexcept;
   /// Spans are batch * time long.
-  void fill(int64_t step, int64_t micro, const BatchView& out) const noexcept override;
+  void fill(int64_t step, int64_t micro, const BatchView& out) const override;
 
  private:
   const Corpus* corpus_;
@@ -114,10 +115,10 @@ class EvalWindows final : public EvalBatches {
   Split targets() const { return {split_.begin + 1 + first_, split_.begin + 1 + last_}; }
   /// Writes windows [first, first + batch), batch = tokens.size() / width(). Positions behind a
   /// window that is shorter are token 0 without labels.
-  void fill(int64_t first, const BatchView& out) const noexcept override;
+  void fill(int64_t first, const BatchView& out) const override;
 
  private:
-  void fill_window(int64_t window, const BatchView& row) const noexcept;
+  void fill_window(int64_t window, const BatchView& row) const;
 
   const Corpus* corpus_;
   Split split_;
@@ -131,7 +132,7 @@ class EvalSequence final : public EvalBatches {
  public:
   explicit EvalSequence(std::vector<EvalWindows> parts);
   int64_t count() const override { return count_; }
-  void fill(int64_t first, const BatchView& out) const noexcept override;
+  void fill(int64_t first, const BatchView& out) const override;
 
  private:
   std::vector<EvalWindows> parts_;

@@ -27,7 +27,8 @@ class Counting {
   static Corpus make(const ScratchFolder& folder, int64_t size) {
     std::string text;
     for (int64_t i = 0; i < size; ++i) text += static_cast<char>(i % 251);
-    return Corpus::open(std::vector<Path>{folder.put("f", text)}, ByteTokenizer());
+    return Corpus::open(std::vector<Path>{folder.put("f", text)}, ByteTokenizer(),
+                        {.binary = true});
   }
 
   ScratchFolder folder_;

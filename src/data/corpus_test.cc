@@ -70,10 +70,16 @@ TEST(Corpus, TakesFoldersInSortedOrder) {
   std::filesystem::create_symlink("c", folder / "text/link");
   ASSERT_EQ(::mkfifo((folder / "text/pipe").c_str(), 0600), 0);
   const Corpus corpus = open({folder / "text", folder.put("last", "!")});
-  const std::string_view expected("a.txt\0b-file\0b/a\0b/z\0c\0c\0!", 26);
+  const std::string_view expected("a.txt\0b-file\0b/a\0b/z\0c\0!", 24);
   EXPECT_EQ(text_of(corpus), expected);
+  const std::vector<std::string> notes{
+      "skipped 1 other name of a file that is taken: " + (folder / "text/link").string(),
+      "skipped 1 link that leads nowhere: " + (folder / "text/dangling").string(),
+      "skipped 1 pipe, socket or device: " + (folder / "text/pipe").string()};
+  EXPECT_EQ(corpus.notes(), notes);
 }
 
+// From memory, from files on disk, and from both.
 TEST(Corpus, ReadsAnyRangeOfAnyFiles) {
   const ScratchFolder folder;
   const Random random(11, "files");
@@ -82,14 +88,15 @@ TEST(Corpus, ReadsAnyRangeOfAnyFiles) {
     std::vector<Path> paths;
     std::string expected;
     for (uint64_t n = 1 + random.below(draw++, 6); n > 0; --n) {
-      // One file in eight is large enough to be mapped rather than read.
-      const uint64_t most = random.below(draw++, 8) == 0 ? 70000 : 5;
-      std::string text(1 + random.below(draw++, most), ' ');
+      // One file in eight is large enough to stay on disk.
+      const uint64_t least = random.below(draw++, 8) == 0 ? size_t{1} << 20 : 0;
+      std::string text(least + 1 + random.below(draw++, 5), ' ');
       for (char& c : text) c = static_cast<char>(random.bits(draw++));
       paths.push_back(folder.put(fmt::format("f{}", n), text));
       expected += (expected.empty() ? "" : std::string(1, '\0')) + text;
     }
-    const Corpus corpus = open(paths);
+    const Corpus corpus = Corpus::open(paths, ByteTokenizer(),
+                                       {.binary = true, .in_memory = round % 2 == 0 ? 100u : ~0u});
     ASSERT_EQ(corpus.size(), static_cast<int64_t>(expected.size()));
     EXPECT_EQ(text_of(corpus), expected);
     for (int i = 0; i < 50; ++i) {
@@ -145,6 +152,139 @@ TEST(Corpus, RefusesWhatHoldsNoText) {
   folder.put("folder/empty", "");
   expect_error(ErrorCode::input, "hidden files are not read", [&] { open({folder / "folder"}); });
   expect_error(ErrorCode::input, "a device", [] { open({"/dev/zero"}); });
+}
+
+TEST(Corpus, FollowsLinksToFoldersAndTakesEachFileOnce) {
+  const ScratchFolder folder;
+  folder.put("shared/b", "b");
+  folder.put("shared/deep/c", "c");
+  folder.put("data/a", "a");
+  folder.put("data/z/y", "y");
+  const auto link = [&](const char* to, const char* name) {
+    std::filesystem::create_directory_symlink(to, folder / name);
+  };
+  link("../shared", "data/linked");
+  link("../../shared", "data/z/again");  // the same folder
+  link("z", "data/b-link");              // of a folder that has a path of its own
+  link("..", "data/up");                 // would hold everything
+  link(".", "data/here");
+  link("../linked", "shared/deep/circle");  // leads nowhere from there
+  link("..", "shared/deep/back");           // a circle below the linked folder
+  const Corpus corpus = open({folder / "data"});
+  EXPECT_EQ(text_of(corpus), std::string("a\0b\0c\0y", 7));
+  ASSERT_EQ(corpus.contents().size(), 4u);
+  EXPECT_EQ(corpus.contents()[1].path, (folder / "data/linked/b").string());
+  EXPECT_EQ(corpus.contents()[3].path, (folder / "data/z/y").string());
+  ASSERT_EQ(corpus.notes().size(), 2u);
+  EXPECT_NE(corpus.notes()[0].find("skipped 2 links to folders above the data"), std::string::npos)
+      << corpus.notes()[0];
+}
+
+TEST(Corpus, LeavesOutRunsModelsAndWhatIsNoText) {
+  const ScratchFolder folder;
+  folder.put("a.txt", "text");
+  folder.put("old/config.toml", "steps = 1");
+  folder.put("old/checkpoints/step-1/state.json", "{}");
+  folder.put("model/config.json", "{}");
+  folder.put("model/model.safetensors", "weights");
+  folder.put("mine/notes.txt", "written by the run");
+  folder.put("z/picture.png", "\x89PNG\r\n\x1a\n and more");
+  folder.put("z/numbers", std::string(4000, '\0') + "x");
+  Corpus::Options options{.run = folder / "mine"};
+  const std::vector<Path> paths{folder.path()};
+  const Corpus corpus = Corpus::open(paths, ByteTokenizer(), options);
+  EXPECT_EQ(text_of(corpus), "text");
+  const std::vector<std::string> notes{
+      "skipped 2 files that are not text: " + (folder / "z/numbers").string() +
+          ", binary data (and 1 more)",
+      "skipped 2 folders of runs: " + (folder / "mine").string() + " (and 1 more)",
+      "skipped 1 folder of a model: " + (folder / "model").string()};
+  EXPECT_EQ(corpus.notes(), notes);
+  options.binary = true;
+  EXPECT_EQ(Corpus::open(paths, ByteTokenizer(), options).files(), 3);
+}
+
+// The run lies in the folder of its own data.
+TEST(Corpus, LeavesOutTheFilesOfTheRunThatTheFolderIs) {
+  const ScratchFolder folder;
+  folder.put("a.txt", "text");
+  const std::vector<Path> paths{folder.path()};
+  const Corpus before = Corpus::open(paths, ByteTokenizer(), {.run = folder.path()});
+  folder.put("config.toml", "steps = 1");
+  folder.put("metrics.jsonl", "{}");
+  folder.put("checkpoints/step-1/state.json", "{}");
+  folder.put("latest/state.json", "{}");
+  const Corpus after = Corpus::open(paths, ByteTokenizer(), {.run = folder.path()});
+  EXPECT_EQ(text_of(before), "text");
+  EXPECT_EQ(after.contents(), before.contents());
+}
+
+TEST(Corpus, RefusesANamedBinaryFile) {
+  const ScratchFolder folder;
+  const Path file = folder.put("x.gz", "\x1f\x8b\x08 compressed");
+  expect_error(ErrorCode::input, "a gzip file", [&] { open({file}); });
+  expect_error(ErrorCode::input, "data.binary", [&] { open({file}); });
+  expect_error(ErrorCode::input, "skipped 1 file that is not text", [&] { open({folder.path()}); });
+}
+
+TEST(Corpus, TakesTextOfAnotherEncodingAndSaysSo) {
+  const ScratchFolder folder;
+  const Corpus corpus = open({folder.put("latin", "caf\xe9 au lait\n")});
+  EXPECT_EQ(corpus.size(), 13);
+  ASSERT_EQ(corpus.notes().size(), 1u);
+  EXPECT_EQ(corpus.notes()[0],
+            "1 text is not in UTF-8, taken byte by byte: " + (folder / "latin").string());
+}
+
+TEST(Corpus, KeepsToTheTextOfTheMomentOfOpening) {
+  const ScratchFolder folder;
+  const std::string text(100'000, 'x');
+  const Corpus corpus = open({folder.put("f", text)});
+  std::filesystem::resize_file(folder / "f", 0);
+  EXPECT_EQ(text_of(corpus), text);
+}
+
+TEST(Corpus, NamesTheFileOnDiskThatWasCutShort) {
+  const ScratchFolder folder;
+  const std::vector<Path> paths{folder.put("large", std::string(3 << 20, 'x'))};
+  const Corpus corpus = Corpus::open(paths, ByteTokenizer(), {.in_memory = 0});
+  std::vector<int32_t> tokens(100);
+  corpus.read(1 << 20, tokens);
+  EXPECT_EQ(tokens, std::vector<int32_t>(100, 'x'));
+  std::filesystem::resize_file(folder / "large", 1 << 20);
+  expect_error(ErrorCode::input, "large", [&] { corpus.read(2 << 20, tokens); });
+}
+
+TEST(Corpus, TellsContentBySizeAndHash) {
+  const ScratchFolder folder;
+  for (const size_t in_memory : {~size_t{0}, size_t{0}}) {
+    const Corpus::Options options{.in_memory = in_memory};
+    std::string text(9 << 20, 'x');
+    const auto hash = [&] {
+      const std::vector<Path> paths{folder.put("f", text)};
+      return Corpus::open(paths, ByteTokenizer(), options).contents().front().hash;
+    };
+    const std::string before = hash();
+    EXPECT_EQ(hash(), before);
+    for (const size_t at : {size_t{0}, size_t{8} << 20, text.size() - 1}) {
+      text[at] = 'y';
+      EXPECT_NE(hash(), before) << at;
+      text[at] = 'x';
+    }
+  }
+}
+
+// More than a process may have open at once, and names that no terminal should see.
+TEST(Corpus, TakesThousandsOfFiles) {
+  const ScratchFolder folder;
+  for (int i = 0; i < 3000; ++i) folder.put(fmt::format("d{}/f{}", i % 7, i), "text");
+  folder.put("odd \n\x1b[31m name", "text");
+  const std::vector<Path> paths{folder.path()};
+  for (const size_t in_memory : {size_t{256} << 20, size_t{0}}) {
+    const Corpus corpus = Corpus::open(paths, ByteTokenizer(), {.in_memory = in_memory});
+    EXPECT_EQ(corpus.files(), 3001);
+    EXPECT_EQ(corpus.size(), 3001 * 5 - 1);
+  }
 }
 
 // Runs f without the superuser's right to read everything.

@@ -4,7 +4,6 @@
 #include "io/atomic.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,7 +113,7 @@ AtomicFile::AtomicFile(const Path& path) : path_(target_of(path)) {
     return file_.get();
   });
   if (temporary_.empty()) cannot_write(path_, errno);
-  ::flock(file_.get(), LOCK_EX | LOCK_NB);
+  (void)try_lock(file_);
 }
 
 AtomicFile::~AtomicFile() {
@@ -154,7 +153,7 @@ AtomicDir::AtomicDir(const Path& path) : path_(target_of(path)) {
   temporary_ = create_beside(path_, [](const Path& name) { return ::mkdir(name.c_str(), 0777); });
   if (temporary_.empty()) cannot_write(path_, errno);
   folder_ = FileHandle(::open(temporary_.c_str(), kFolderFlags));
-  if (folder_.get() >= 0) ::flock(folder_.get(), LOCK_EX | LOCK_NB);
+  if (folder_.get() >= 0) (void)try_lock(folder_);
 }
 
 AtomicDir::~AtomicDir() {
@@ -181,7 +180,7 @@ int remove_stale(const Path& folder) {
     if (!it->path().filename().string().starts_with(kPrefix)) continue;
     const FileHandle handle(
         ::open(it->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    if (handle.get() < 0 || ::flock(handle.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    if (handle.get() < 0 || try_lock(handle) != Lock::taken) continue;
     stale.push_back(it->path());
   }
   int removed = 0;

@@ -1,7 +1,7 @@
 #include "io/file.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,8 +14,6 @@
 namespace weft::io {
 namespace {
 
-constexpr size_t kMapFrom = size_t{1} << 16;
-
 [[noreturn]] void cannot_read(const Path& path, const std::string& got, const std::string& hint) {
   fail(ErrorCode::input, {path.string(), "a readable file", got, hint});
 }
@@ -26,10 +24,10 @@ constexpr size_t kMapFrom = size_t{1} << 16;
       error == ENOENT ? "check the path; relative ones start at the working directory" : "");
 }
 
-// Reads exactly `size` bytes, or says why not.
-void read_all(int fd, const Path& path, char* to, size_t size) {
+// Reads exactly `size` bytes from `offset` on, or says why not.
+void read_all(int fd, const Path& path, char* to, size_t size, size_t offset = 0) {
   for (size_t done = 0; done < size;) {
-    const ssize_t n = ::read(fd, to + done, size - done);
+    const ssize_t n = ::pread(fd, to + done, size - done, static_cast<off_t>(offset + done));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) cannot_read(path, errno);
     if (n == 0) cannot_read(path, "one that became shorter while it was read", "");
@@ -42,9 +40,11 @@ struct Opened {
   size_t size;
 };
 
+// O_NONBLOCK: a named pipe must be refused, not waited for.
+constexpr int kReading = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+
 Opened open_regular(const Path& path) {
-  // O_NONBLOCK: a named pipe must be refused, not waited for.
-  FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  FileHandle file(::open(path.c_str(), kReading));
   if (file.get() < 0) cannot_read(path, errno);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) cannot_read(path, errno);
@@ -67,38 +67,46 @@ bool FileHandle::close() noexcept {
   return fd < 0 || ::close(fd) == 0;
 }
 
-MappedFile::MappedFile(const Path& path) {
+Lock try_lock(const FileHandle& file) noexcept {
+  int failed = 0;
+  do {
+    failed = ::flock(file.get(), LOCK_EX | LOCK_NB);
+  } while (failed != 0 && errno == EINTR);
+  if (failed == 0) return Lock::taken;
+  // Network file systems say ENOLCK, ENOSYS, EOPNOTSUPP or EBADF, each in its own mood; EACCES is
+  // their other word for busy.
+  return errno == EWOULDBLOCK || errno == EACCES ? Lock::busy : Lock::none;
+}
+
+FileBytes::FileBytes(const Path& path) {
   const Opened opened = open_regular(path);
-  if (opened.size < kMapFrom) {
-    small_ = Buffer(opened.size);
-    read_all(opened.file.get(), path, static_cast<char*>(small_.data()), opened.size);
-    data_ = static_cast<const std::byte*>(small_.data());
-    size_ = opened.size;
-    return;
-  }
-  void* mapped = ::mmap(nullptr, opened.size, PROT_READ, MAP_PRIVATE, opened.file.get(), 0);
-  if (mapped == MAP_FAILED) {
-    fail(ErrorCode::runtime,
-         {path.string(), "to map the file into memory", std::strerror(errno), ""});
-  }
-  data_ = static_cast<const std::byte*>(mapped);
-  size_ = opened.size;
+  content_ = Buffer(opened.size);
+  read_all(opened.file.get(), path, static_cast<char*>(content_.data()), opened.size);
 }
 
-MappedFile::~MappedFile() {
-  if (size_ >= kMapFrom) ::munmap(const_cast<std::byte*>(data_), size_);
+FilePieces::Identity FilePieces::identify(int fd, const Path& path) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) cannot_read(path, errno);
+  return {static_cast<uint64_t>(info.st_dev), static_cast<uint64_t>(info.st_ino),
+          static_cast<size_t>(info.st_size), info.st_mtim.tv_sec, info.st_mtim.tv_nsec};
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : small_(std::move(other.small_)),
-      data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)) {}
+FilePieces::FilePieces(const Path& path, bool keep_open) : path_(path) {
+  Opened opened = open_regular(path);
+  identity_ = identify(opened.file.get(), path);
+  if (keep_open) file_ = std::move(opened.file);
+}
 
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(small_, other.small_);
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  return *this;
+void FilePieces::read(size_t offset, std::span<std::byte> to) const {
+  const FileHandle again(file_.get() < 0 ? ::open(path_.c_str(), kReading) : -1);
+  const int fd = file_.get() < 0 ? again.get() : file_.get();
+  if (fd < 0) cannot_read(path_, errno);
+  if (!(identify(fd, path_) == identity_)) {
+    fail(ErrorCode::input,
+         {path_.string(), "the file as it was when it was opened", "one that was written to since",
+          "files must be left alone while they are read"});
+  }
+  read_all(fd, path_, reinterpret_cast<char*>(to.data()), to.size(), offset);
 }
 
 std::string read_text(const Path& path, size_t most_bytes) {

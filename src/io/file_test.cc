@@ -1,5 +1,6 @@
 #include "io/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -7,7 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+
 #include "io/atomic.h"
+#include "io/hash.h"
 #include "io/testing.h"
 
 namespace weft::io {
@@ -24,30 +28,98 @@ size_t entries(const Path& folder) {
       std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
 
-TEST(MappedFile, HoldsTheBytesOfSmallAndLargeFiles) {
+TEST(FileBytes, HoldsTheBytesOfSmallAndLargeFiles) {
   const ScratchFolder folder;
   for (const size_t size : {size_t{0}, size_t{1}, size_t{65535}, size_t{65536}, size_t{300001}}) {
     std::string text(size, 'x');
     if (size > 0) text.back() = 'y';
-    MappedFile file(folder.put("f", text));
-    const MappedFile moved = std::move(file);
+    FileBytes file(folder.put("f", text));
+    const FileBytes moved = std::move(file);
     EXPECT_EQ(moved.text(), text);
-    MappedFile assigned(folder.put("g", "old"));
-    assigned = MappedFile(folder / "f");
+    FileBytes assigned(folder.put("g", "old"));
+    assigned = FileBytes(folder / "f");
     EXPECT_EQ(assigned.text(), text);
   }
 }
 
-TEST(MappedFile, RefusesWhatIsNoReadableFile) {
+TEST(FileBytes, RefusesWhatIsNoReadableFile) {
   const ScratchFolder folder;
-  expect_error(ErrorCode::input, "No such file", [&] { MappedFile file(folder / "absent"); });
-  expect_error(ErrorCode::input, "a folder", [&] { MappedFile file(folder.path()); });
-  expect_error(ErrorCode::input, "a device", [&] { MappedFile file("/dev/zero"); });
+  expect_error(ErrorCode::input, "No such file", [&] { FileBytes file(folder / "absent"); });
+  expect_error(ErrorCode::input, "a folder", [&] { FileBytes file(folder.path()); });
+  expect_error(ErrorCode::input, "a device", [&] { FileBytes file("/dev/zero"); });
   const Path pipe = folder / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
-  expect_error(ErrorCode::input, "a device, pipe", [&] { MappedFile file(pipe); });
+  expect_error(ErrorCode::input, "a device, pipe", [&] { FileBytes file(pipe); });
   expect_error(ErrorCode::input, "Not a directory",
-               [&] { MappedFile file(folder.put("f", "") / "below"); });
+               [&] { FileBytes file(folder.put("f", "") / "below"); });
+}
+
+TEST(FileBytes, AreThoseOfTheMomentOfOpening) {
+  const ScratchFolder folder;
+  const std::string text(300'000, 'x');
+  const FileBytes file(folder.put("f", text));
+  fs::resize_file(folder / "f", 10);  // of a mapping, reading on would be a fatal signal
+  EXPECT_EQ(file.text(), text);
+}
+
+TEST(FilePieces, ReadsAnyPieceKeptOpenOrNot) {
+  const ScratchFolder folder;
+  const Path path = folder.put("f", "0123456789");
+  for (const bool keep_open : {true, false}) {
+    const FilePieces file(path, keep_open);
+    EXPECT_EQ(file.size(), 10u);
+    std::string piece(4, ' ');
+    file.read(3, std::as_writable_bytes(std::span(piece)));
+    EXPECT_EQ(piece, "3456");
+  }
+}
+
+TEST(FilePieces, SaysThatAFileWasTouchedRemovedOrReplaced) {
+  const ScratchFolder folder;
+  std::string piece(4, ' ');
+  const auto read = [&](const FilePieces& file) {
+    file.read(0, std::as_writable_bytes(std::span(piece)));
+  };
+  for (const bool keep_open : {true, false}) {
+    const FilePieces cut(folder.put("cut", "0123456789"), keep_open);
+    fs::resize_file(folder / "cut", 2);
+    expect_error(ErrorCode::input, "written to since", [&] { read(cut); });
+    const FilePieces rewritten(folder.put("rewritten", "0123456789"), keep_open);
+    fs::last_write_time(folder / "rewritten",
+                        fs::file_time_type::clock::now() + std::chrono::seconds(5));
+    expect_error(ErrorCode::input, "rewritten", [&] { read(rewritten); });
+  }
+  const FilePieces gone(folder.put("gone", "0123456789"), false);
+  fs::remove(folder / "gone");
+  expect_error(ErrorCode::input, "No such file", [&] { read(gone); });
+  folder.put("gone", "0123456789");
+  expect_error(ErrorCode::input, "written to since", [&] { read(gone); });
+  const FilePieces kept(folder.put("kept", "0123456789"), true);
+  fs::remove(folder / "kept");
+  read(kept);
+  EXPECT_EQ(piece, "0123");
+}
+
+TEST(TryLock, TellsFreeFromBusyFromUnknown) {
+  const ScratchFolder folder;
+  const Path path = folder.put("f", "x");
+  const FileHandle first(::open(path.c_str(), O_RDWR)), second(::open(path.c_str(), O_RDWR));
+  EXPECT_EQ(try_lock(first), Lock::taken);
+  EXPECT_EQ(try_lock(second), Lock::busy);
+  EXPECT_EQ(try_lock(FileHandle()), Lock::none);
+}
+
+TEST(ContentHash, DependsOnTheBytesAlone) {
+  ContentHash whole, parts, other;
+  whole.add("the same text");
+  parts.add("the same");
+  parts.add(" text");
+  other.add("the same texu");
+  EXPECT_EQ(whole.hex(), parts.hex());
+  EXPECT_NE(whole.hex(), other.hex());
+  EXPECT_EQ(whole.hex().size(), 16u);
+  // The published value of no bytes, seed 0.
+  EXPECT_EQ(ContentHash().hex(), "2d06800538d394c2");
 }
 
 TEST(ReadText, StopsAtItsLimit) {

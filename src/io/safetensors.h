@@ -14,14 +14,14 @@
 
 namespace weft::io {
 
-/// A safetensors file, mapped into memory and checked as a whole when it is opened: header length,
+/// A safetensors file, read into memory and checked as a whole when it is opened: header length,
 /// JSON, names, types, shapes, and offsets that cover the data exactly once.
 class SafeTensors {
  public:
   struct Entry {
     std::string name;
     TensorDesc desc;
-    std::span<const std::byte> bytes;  ///< in the mapping; not aligned to anything
+    std::span<const std::byte> bytes;  ///< in memory; not aligned to anything
   };
 
   /// Throws Error(input) where the file cannot be read or anything in it is wrong.
@@ -46,7 +46,7 @@ class SafeTensors {
   const Entry& get(std::string_view name) const;
 
   Path path_;
-  MappedFile file_;
+  FileBytes file_;
   std::vector<Entry> entries_;
   std::map<std::string, size_t, std::less<>> index_;
   std::map<std::string, std::string> metadata_;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
@@ -23,22 +22,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConfig = "config.json";
 constexpr const char* kWeights = "model.safetensors";
-constexpr std::string_view kStep = "step-";
-
-bool is_checkpoint(const fs::path& folder) {
-  std::error_code ignored;
-  return fs::is_regular_file(folder / kConfig, ignored);
-}
-
-// The number in "step-N"; -1 where the name is another.
-int64_t step_of(const fs::path& folder) {
-  const std::string name = folder.filename().string();
-  if (!name.starts_with(kStep)) return -1;
-  int64_t step = -1;
-  const char* const end = name.data() + name.size();
-  const auto [rest, error] = std::from_chars(name.data() + kStep.size(), end, step);
-  return error == std::errc() && rest == end ? step : -1;
-}
 
 bool is_real(DType t) {
   return t == DType::f64 || t == DType::f32 || t == DType::bf16;
@@ -138,41 +121,6 @@ Model make_model(const ModelConfig& config, uint64_t seed, DType master, WeightC
   model.parameters = Parameters(parameter_list(config, model.layout, axes), master, copies);
   model.parameters.initialise(seed);
   return model;
-}
-
-std::vector<int64_t> step_folders(const fs::path& run) {
-  std::vector<int64_t> steps;
-  std::error_code error;
-  for (fs::directory_iterator it(run / "checkpoints", error), end; !error && it != end;
-       it.increment(error)) {
-    if (const int64_t step = step_of(it->path()); step >= 0) steps.push_back(step);
-  }
-  std::sort(steps.begin(), steps.end());
-  return steps;
-}
-
-fs::path step_folder(const fs::path& run, int64_t step) {
-  return run / "checkpoints" / (std::string(kStep) + std::to_string(step));
-}
-
-fs::path find_checkpoint(const fs::path& model) {
-  if (is_checkpoint(model)) return model;
-  std::error_code error;
-  const fs::path latest = model / "latest";
-  if (is_checkpoint(latest)) {
-    const fs::path target = fs::read_symlink(latest, error);
-    return error || target.is_absolute() ? latest : model / target;
-  }
-  std::vector<int64_t> steps = step_folders(model);
-  for (; !steps.empty(); steps.pop_back()) {
-    if (is_checkpoint(step_folder(model, steps.back()))) return step_folder(model, steps.back());
-  }
-  const bool run = fs::exists(model / "config.toml", error);
-  const char* got = run                        ? "a run that has no checkpoint yet"
-                    : fs::exists(model, error) ? "neither config.json nor a run in it"
-                                               : "no such file or folder";
-  fail(ErrorCode::input, {model.string(), "a run folder, a checkpoint or an imported model", got,
-                          run ? "continue it with --resume" : ""});
 }
 
 Model load_model(const fs::path& checkpoint, std::optional<DType> precision, const Axes& axes,

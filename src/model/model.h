@@ -27,13 +27,17 @@ Model make_model(const ModelConfig& config, uint64_t seed, DType master = DType:
                  WeightCopies copies = WeightCopies::master, const Axes& axes = Axes());
 
 /// RUN/checkpoints/step-N, and the N of all that are there, ascending. One without config.json is
-/// being removed and no checkpoint.
+/// being removed and no checkpoint, or it was copied in part.
 std::filesystem::path step_folder(const std::filesystem::path& run, int64_t step);
 std::vector<int64_t> step_folders(const std::filesystem::path& run);
+/// The step that state.json of a checkpoint names; -1 where it names none.
+int64_t step_of_checkpoint(const std::filesystem::path& checkpoint);
 
-/// The checkpoint folder that a MODEL argument means: a checkpoint itself (holds config.json), or a
-/// run folder (its `latest`, or where that is lost the one of the most steps). Throws Error(input)
-/// with what was looked for.
+/// The checkpoint folder that a MODEL argument means: a checkpoint itself (holds config.json), or
+/// of a run folder the one of the most steps. `latest` is a convenience for people: where it is no
+/// link into the run but a folder of its own, as copies that follow links make it, it counts by the
+/// step that it holds. Throws Error(input) with what was looked for, and where the newest
+/// checkpoint is there in part only: older weights are never read unasked.
 std::filesystem::path find_checkpoint(const std::filesystem::path& model);
 
 /// Reads config.json and model.safetensors of a checkpoint. `precision`: the type to compute in

@@ -1,39 +1,26 @@
 #include "train/checkpoint.h"
 
-#include <unistd.h>
+#include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/error.h"
 #include "data/tasks/task_file.h"
 #include "io/atomic.h"
+#include "io/hash.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "io/utf8.h"
 #include "model/config_json.h"
 #include "model/config_toml.h"
+#include "train/latest.h"
 
 namespace weft {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A link that is replaced in one step. Where the file system knows no links, find_checkpoint goes
-// by the numbers.
-void point_latest(const fs::path& run, int64_t step) {
-  const fs::path next = run / ".latest-next";
-  const fs::path target = step_folder("", step);
-  std::error_code error;
-  fs::remove(next, error);
-  if (::symlink(target.c_str(), next.c_str()) != 0) {
-    if (errno == EPERM || errno == ENOTSUP || errno == ENOSYS) return;
-    fail(ErrorCode::runtime, {next.string(), "to write it", std::strerror(errno), ""});
-  }
-  fs::rename(next, run / "latest", error);
-  if (error) fail(ErrorCode::runtime, {(run / "latest").string(), "to write it", error.message()});
-}
 
 // config.json goes first: without it a folder is no checkpoint, so that one removed in part is not
 // taken for one.
@@ -51,10 +38,25 @@ void prune(const fs::path& run, int64_t newest, int64_t keep) {
   }
 }
 
+constexpr size_t kMostListed = 1000;  // files of the data that a checkpoint names one by one
+
+nlohmann::json to_json(const DataContents& contents) {
+  nlohmann::json json{{"xxh3", contents.hash}};
+  if (contents.files.empty()) return json;
+  json["files"] = nlohmann::json::array();
+  for (const DataFile& f : contents.files) {
+    json["files"].push_back({{"path", io::to_utf8(f.path)}, {"bytes", f.bytes}, {"xxh3", f.hash}});
+  }
+  return json;
+}
+
 nlohmann::json to_json(const TrainState& s, const TrainConfig& train) {
+  nlohmann::json data{{"cursor", s.windows}, {"tokens", s.corpus_tokens}};
+  if (!s.train_data.hash.empty()) data["train"] = to_json(s.train_data);
+  if (!s.validation_data.hash.empty()) data["validation"] = to_json(s.validation_data);
   return {{"step", s.step},
           {"tokens", s.tokens},
-          {"data", {{"cursor", s.windows}, {"tokens", s.corpus_tokens}}},
+          {"data", data},
           {"random", {{"generator", "philox4x32-10"}, {"seed", s.seed}}},
           {"optimizer", name_of(train.optimizer.kind)},
           {"schedule",
@@ -62,6 +64,18 @@ nlohmann::json to_json(const TrainState& s, const TrainConfig& train) {
             {"steps", train.steps},
             {"warmup", train.warmup},
             {"lr", train.rates().rate(s.step)}}}};
+}
+
+// Nothing where an older version wrote the file.
+DataContents read_contents(const nlohmann::json& data, const char* key) {
+  DataContents contents;
+  if (!data.contains(key)) return contents;
+  contents.hash = data.at(key).at("xxh3").get<std::string>();
+  for (const nlohmann::json& f : data.at(key).value("files", nlohmann::json::array())) {
+    contents.files.push_back({f.at("path").get<std::string>(), f.at("bytes").get<int64_t>(),
+                              f.at("xxh3").get<std::string>()});
+  }
+  return contents;
 }
 
 TrainState read_state(const fs::path& path) {
@@ -72,11 +86,25 @@ TrainState read_state(const fs::path& path) {
     s.tokens = json.at("tokens").get<int64_t>();
     s.windows = json.at("data").at("cursor").get<int64_t>();
     s.corpus_tokens = json.at("data").at("tokens").get<int64_t>();
+    s.train_data = read_contents(json.at("data"), "train");
+    s.validation_data = read_contents(json.at("data"), "validation");
     s.seed = json.at("random").at("seed").get<uint64_t>();
     return s;
   } catch (const nlohmann::json::exception&) {
     fail(ErrorCode::input, {path.string(), "the numbers of a training state", "JSON without them",
                             "remove this checkpoint to resume from the one before"});
+  }
+}
+
+// To go on, a checkpoint must be whole: one that was copied in part is named with what it lacks.
+void check_whole(const fs::path& checkpoint) {
+  for (const char* file : {"model.safetensors", "optimizer.safetensors", "state.json"}) {
+    std::error_code ignored;
+    if (fs::is_regular_file(checkpoint / file, ignored)) continue;
+    fail(
+        ErrorCode::input,
+        {checkpoint.string(), "a checkpoint to go on from", std::string("one without ") + file,
+         "was the run copied in part? copy it again, or remove this folder to use the one before"});
   }
 }
 
@@ -110,6 +138,35 @@ io::Path write_folder(const io::Path& run, const Model& model,
 
 }  // namespace
 
+DataContents contents_of(std::span<const Corpus> texts) {
+  DataContents contents;
+  for (const Corpus& text : texts) {
+    contents.files.insert(contents.files.end(), text.contents().begin(), text.contents().end());
+  }
+  if (contents.files.empty()) return contents;
+  io::ContentHash hash;
+  for (const DataFile& f : contents.files) hash.add(fmt::format("{} {}\n", f.bytes, f.hash));
+  contents.hash = hash.hex();
+  if (contents.files.size() > kMostListed) contents.files.clear();
+  return contents;
+}
+
+std::string difference(const DataContents& before, const DataContents& now) {
+  if (before.hash.empty() || before.hash == now.hash) return "";
+  if (before.files.empty() || now.files.empty()) return "files of other content";
+  const size_t both = std::min(before.files.size(), now.files.size());
+  for (size_t i = 0; i < both; ++i) {
+    const DataFile &a = before.files[i], &b = now.files[i];
+    if (a.bytes == b.bytes && a.hash == b.hash) continue;
+    const std::string path = io::to_utf8(b.path);
+    if (a.path != path) return fmt::format("{} in the place of {}", path, a.path);
+    if (a.bytes == b.bytes) return path + " with other content";
+    return fmt::format("{} of {} bytes, not {}", path, b.bytes, a.bytes);
+  }
+  return now.files.size() > both ? io::to_utf8(now.files[both].path) + " beside them"
+                                 : "data without " + before.files[both].path;
+}
+
 io::Path write_checkpoint(const io::Path& run, const Model& model,
                           std::span<const OptimizerTensor> optimizer, const Tokenizer& tokenizer,
                           const TrainConfig& train, const TrainState& state) {
@@ -127,6 +184,7 @@ io::Path write_checkpoint(const io::Path& run, const Model& model,
 
 TrainState read_checkpoint(const io::Path& checkpoint, Model& model, Optimizer& optimizer,
                            const Axes& axes) {
+  check_whole(checkpoint);
   const fs::path config = checkpoint / "config.json";
   const ModelConfig stored = config_from_json(io::read_json(config), config.string(), axes);
   if (!(write_model(stored) == write_model(model.config))) {

@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <vector>
 
+#include "data/corpus.h"
 #include "data/tasks/task.h"
 #include "data/tokenizer.h"
 #include "io/file.h"
@@ -13,13 +16,25 @@
 
 namespace weft {
 
+/// What a run reads, to notice that it is other text.
+struct DataContents {
+  std::string hash = {};  ///< of sizes and content of all files in their order; "": unknown
+  std::vector<DataFile> files = {};  ///< none where there are more than a thousand
+};
+/// Of all files of some texts, one text after the other.
+DataContents contents_of(std::span<const Corpus> texts);
+/// What is there now that was not, in words: "a.txt with other content"; "" where nothing differs
+/// or `before` is unknown. Paths alone make no difference.
+std::string difference(const DataContents& before, const DataContents& now);
+
 /// state.json: where a run stands. All random numbers are functions of the seed and a counter, so
 /// these few numbers are the whole state beside weights and optimiser.
 struct TrainState {
   int64_t step = 0;           ///< updates done
   int64_t tokens = 0;         ///< trained on
   int64_t windows = 0;        ///< data cursor: windows drawn
-  int64_t corpus_tokens = 0;  ///< of the training data, to notice that it is another
+  int64_t corpus_tokens = 0;  ///< of the training data
+  DataContents train_data = {}, validation_data = {};
   uint64_t seed = 0;
 };
 

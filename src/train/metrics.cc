@@ -1,11 +1,11 @@
 #include "train/metrics.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -21,17 +21,32 @@ namespace {
                             error == ENOSPC ? "free some space, then continue with --resume" : ""});
 }
 
-// The part of the text that holds whole lines up to a step, and the `seconds` of the last of them.
+LogLine parse_line(std::string_view text, const io::Path& path) {
+  const nlohmann::json json = io::parse_json(text, path.string());
+  const auto number = [&](const char* key) -> std::optional<double> {
+    if (!json.contains(key) || !json[key].is_number()) return {};
+    return json[key].get<double>();
+  };
+  LogLine line;
+  line.step = json.at("step").get<int64_t>();
+  line.seconds = json.at("seconds").get<double>();
+  line.loss = number("loss").value_or(0);
+  line.val_loss = number("val_loss");
+  line.val_accuracy = number("val_accuracy");
+  return line;
+}
+
+// The part of the text that holds whole lines up to a step, and the last of them.
 std::string_view lines_until(std::string_view text, int64_t last_step, const io::Path& path,
-                             double& seconds) {
+                             LogLine& last) {
   size_t end = 0;
   for (size_t at = 0; at < text.size();) {
     const size_t newline = text.find('\n', at);
     if (newline == std::string_view::npos) break;
     try {
-      const nlohmann::json line = io::parse_json(text.substr(at, newline - at), path.string());
-      if (line.at("step").get<int64_t>() > last_step) break;
-      seconds = line.at("seconds").get<double>();
+      const LogLine line = parse_line(text.substr(at, newline - at), path);
+      if (line.step > last_step) break;
+      last = line;
     } catch (const std::exception&) {
       break;  // cut short by a crash, or not ours: nothing after it can be trusted
     }
@@ -58,17 +73,29 @@ std::string to_json_line(const LogLine& line) {
   return io::to_json_line(keys);
 }
 
-MetricsFile::MetricsFile(const io::Path& path, int64_t last_step)
+MetricsFile::MetricsFile(const io::Path& path, const TryLock& try_lock)
     : path_(path), file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
   if (file_.get() < 0) cannot_write(path, errno);
-  if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
+  const io::Lock lock = try_lock(file_);
+  locked_ = lock == io::Lock::taken;
+  if (lock == io::Lock::busy) {
     fail(ErrorCode::runtime,
          {path.string(), "a run that nobody else is training", "another process", "stop it first"});
   }
-  const io::MappedFile content(path);
-  const std::string_view kept = lines_until(content.text(), last_step, path, seconds_);
+}
+
+int64_t MetricsFile::reached() const {
+  const io::FileBytes content(path_);
+  LogLine last;
+  lines_until(content.text(), std::numeric_limits<int64_t>::max(), path_, last);
+  return last.step;
+}
+
+void MetricsFile::keep(int64_t last_step) {
+  const io::FileBytes content(path_);
+  const std::string_view kept = lines_until(content.text(), last_step, path_, last_);
   if (kept.size() == content.size()) return;
-  if (::ftruncate(file_.get(), static_cast<off_t>(kept.size())) != 0) cannot_write(path, errno);
+  if (::ftruncate(file_.get(), static_cast<off_t>(kept.size())) != 0) cannot_write(path_, errno);
 }
 
 void MetricsFile::append(const LogLine& line) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -29,12 +30,22 @@ std::string to_json_line(const LogLine& line);
 /// The file of a run, open for appending and locked against a second process.
 class MetricsFile {
  public:
-  /// Keeps the lines up to `last_step` and drops what follows, also a line that was cut short by a
-  /// crash. Throws Error(runtime) where the file cannot be written or another process has it.
-  MetricsFile(const io::Path& path, int64_t last_step);
+  using TryLock = std::function<io::Lock(const io::FileHandle&)>;
 
-  /// `seconds` of the last line that was kept; 0 where there is none.
-  double seconds() const { return seconds_; }
+  /// Opens and locks it. Throws Error(runtime) where the file cannot be written or another process
+  /// has it. `try_lock`: for tests.
+  explicit MetricsFile(const io::Path& path, const TryLock& try_lock = io::try_lock);
+
+  /// False where the file system has no locks: a second process would not be noticed.
+  bool is_locked() const { return locked_; }
+  /// The step of the last whole line of the file; 0 where there is none.
+  int64_t reached() const;
+  /// Keeps the lines up to `last_step` and drops what follows, also a line that was cut short by a
+  /// crash. Throws Error(runtime) where the file cannot be written.
+  void keep(int64_t last_step);
+  /// Of the last line that was kept: seconds, loss, val_loss, val_accuracy; nothing where there is
+  /// none.
+  const LogLine& last() const { return last_; }
   /// Throws Error(runtime) where the line did not arrive.
   void append(const LogLine& line);
   /// Waits until all lines are on the disk.
@@ -43,7 +54,8 @@ class MetricsFile {
  private:
   io::Path path_;
   io::FileHandle file_;
-  double seconds_ = 0;
+  bool locked_ = true;
+  LogLine last_;
 };
 
 }  // namespace weft

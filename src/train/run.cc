@@ -13,6 +13,8 @@
 #include "model/model.h"
 #include "train/checkpoint.h"
 #include "train/checkpoint_writer.h"
+#include "train/latest.h"
+#include "train/resume.h"
 #include "train/run_data.h"
 #include "train/trainer.h"
 
@@ -21,7 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kPeakSeconds = 0.15;  // of measuring; the contract allows 0.2
+constexpr size_t kMostConfig = size_t{1} << 20;  // bytes of config.toml, as its reader has it
+constexpr double kPeakSeconds = 0.15;            // of measuring; the contract allows 0.2
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -34,22 +37,6 @@ void make_folder(const fs::path& path) {
   fail(ErrorCode::runtime,
        {path.string(), "a folder for the run", error ? error.message() : "a file of that name",
         "choose another --out"});
-}
-
-// What may not change when a run is continued: everything but a larger number of steps.
-void check_resumed(const TrainRequest& request, const fs::path& stored_file) {
-  const RunConfig& config = request.config;
-  const RunConfig stored = load_run_config(stored_file.string(), {}, request.axes, request.tasks);
-  RunConfig same_steps = config;
-  same_steps.train.steps = stored.train.steps;
-  const std::string key = first_difference(write_run_config(stored), write_run_config(same_steps));
-  if (!key.empty()) {
-    fail(ErrorCode::config, {"config: " + key, "the value in " + stored_file.string(), "another",
-                             "when a run is resumed, only train.steps may change"});
-  }
-  if (config.train.steps >= stored.train.steps) return;
-  fail(ErrorCode::config, {"config: train.steps", fmt::format("at least {}", stored.train.steps),
-                           std::to_string(config.train.steps), "it may only grow"});
 }
 
 // A run below the checkpoints of another would be pruned with them.
@@ -66,17 +53,22 @@ void refuse_inside_a_run(const fs::path& out) {
   }
 }
 
-// The folder, ready to be written to: refused where it holds what is not ours to overwrite.
-void prepare_folder(const TrainRequest& request) {
+bool is_empty_file(const fs::path& path) {
+  std::error_code error;
+  return !fs::exists(path, error) || fs::file_size(path, error) == 0;
+}
+
+// Refused where the folder holds what is not ours to overwrite.
+void check_folder(const TrainRequest& request) {
   refuse_inside_a_run(request.out);
-  const fs::path stored = request.out / "config.toml";
   std::error_code ignored;
-  const bool exists = fs::exists(stored, ignored);
-  if (!request.resume && (exists || !step_folders(request.out).empty())) {
-    fail(ErrorCode::usage, {request.out.string(), "a folder without a run", "a run",
-                            "continue it with --resume or choose another --out"});
-  }
-  if (exists) check_resumed(request, stored);
+  const bool run = fs::exists(request.out / "config.toml", ignored) ||
+                   !step_folders(request.out).empty() ||
+                   fs::exists(request.out / "latest" / "config.json", ignored) ||
+                   !is_empty_file(request.out / "metrics.jsonl");
+  if (!run || request.resume) return;
+  fail(ErrorCode::usage, {request.out.string(), "a folder without a run", "a run",
+                          "continue it with --resume or choose another --out"});
 }
 
 class Run {
@@ -88,8 +80,14 @@ class Run {
   const TrainConfig& train() const { return config_.train; }
   TrainingPrograms plan();
   void open();
+  void check_stored();
+  void take_folder();
   void restore();
+  void check_data(const TrainState& state);
+  void check_metrics() const;
+  void write_config();
   void announce() const;
+  void take_last(const LogLine& line);
   void finish_step();
   void log(bool evaluate);
   void checkpoint();
@@ -102,6 +100,9 @@ class Run {
 
   const TrainRequest& request_;
   const RunConfig& config_;
+  std::optional<TrainConfig> stored_;  // of a run that is resumed, as it was
+  std::vector<ConfigChange> changes_;  // from it
+  std::vector<std::string> notes_;
   RunData data_;
   std::optional<Model> model_;
   std::optional<Trainer> trainer_;
@@ -135,7 +136,8 @@ TrainingPrograms Run::plan() {
 
 // Everything that can be refused is refused here, before the folder is touched.
 void Run::open() {
-  data_ = open_data(config_, request_.tasks);
+  data_ = open_data(config_, request_.tasks, request_.out);
+  notes_.insert(notes_.end(), data_.notes.begin(), data_.notes.end());
   TrainingPrograms programs = plan();
   model_.emplace(make_model(config_.model, train().seed, DType::f32,
                             Trainer::weight_copies(train().precision), request_.axes));
@@ -147,22 +149,83 @@ void Run::open() {
   peak_gflops_ = request_.peak_gflops;
 }
 
+// What the run was trained with so far, if it was.
+void Run::check_stored() {
+  const fs::path file = request_.out / "config.toml";
+  std::error_code ignored;
+  if (!request_.resume || !fs::exists(file, ignored)) return;
+  const RunConfig stored = load_run_config(file.string(), {}, request_.axes, request_.tasks);
+  changes_ = check_resumed(stored, config_, request_.asked, file);
+  stored_ = stored.train;
+}
+
+// From here on the run is ours alone, where the file system can say so.
+void Run::take_folder() {
+  make_folder(request_.out / "checkpoints");
+  metrics_.emplace(request_.out / "metrics.jsonl", request_.try_lock);
+  check_folder(request_);  // again: another process may have finished a run here meanwhile
+  if (!metrics_->is_locked()) {
+    notes_.push_back("this file system has no locks: a second process that trains " +
+                     request_.out.string() + " would not be noticed");
+  }
+  io::remove_stale(request_.out);
+  io::remove_stale(request_.out / "checkpoints");
+}
+
+void Run::check_data(const TrainState& state) {
+  const std::string other = difference(state.train_data, data_.train_contents());
+  if (!other.empty() || state.corpus_tokens != data_.train_tokens) {
+    fail(ErrorCode::input,
+         {"data.train",
+          fmt::format("the text of {} tokens that the run began with", state.corpus_tokens),
+          !other.empty() ? other : fmt::format("{} tokens", data_.train_tokens),
+          "put it back, or begin another run"});
+  }
+  const std::string validation = difference(state.validation_data, data_.validation_contents());
+  if (validation.empty()) return;
+  notes_.push_back("the validation data are others, so val_loss does not go on from before: " +
+                   validation);
+}
+
+// A line behind the step of the second checkpoint is written when the first is there; where there
+// is none, the run is here in part.
+void Run::check_metrics() const {
+  const int64_t reached = metrics_->reached(), every = train().checkpoint_every;
+  if (every == 0 || reached <= 2 * every) return;
+  fail(ErrorCode::input, {request_.out.string(), "a checkpoint of the run",
+                          fmt::format("none, and metrics.jsonl goes to step {}", reached),
+                          "was the run copied in part? copy it again, or begin another"});
+}
+
 void Run::restore() {
   const fs::path& out = request_.out;
-  bool any = false;
-  for (const int64_t step : step_folders(out)) {
-    any = any || fs::exists(step_folder(out, step) / "config.json");
+  std::error_code ignored;
+  if (!request_.resume) return;
+  if (step_folders(out).empty() && !fs::exists(out / "latest" / "config.json", ignored)) {
+    check_metrics();
+    return;
   }
-  if (!request_.resume || !any) return;
-  const fs::path path = find_checkpoint(out);
-  const TrainState state = read_checkpoint(path, *model_, trainer_->optimizer(), request_.axes);
-  if (state.corpus_tokens != data_.train_tokens) {
-    fail(ErrorCode::input,
-         {"data.train", fmt::format("the {} tokens that the run began with", state.corpus_tokens),
-          std::to_string(data_.train_tokens), "was the text changed?"});
-  }
+  const TrainState state =
+      read_checkpoint(find_checkpoint(out), *model_, trainer_->optimizer(), request_.axes);
+  check_data(state);
+  const std::string mended = mend_latest(out);
+  if (!mended.empty()) notes_.push_back(mended);
   step_ = checkpointed_ = state.step;
-  outcome_.checkpoint = path;
+  outcome_.checkpoint = find_checkpoint(out);
+}
+
+// A run with nothing left to do keeps the configuration that it was trained with.
+void Run::write_config() {
+  const fs::path file = request_.out / "config.toml";
+  if (stored_ && step_ >= train().steps) return;
+  std::error_code ignored;
+  const std::string before = fs::exists(file, ignored) ? io::read_text(file, kMostConfig) : "";
+  const std::string text = config_text(config_, before, changes_, step_);
+  if (text != before) io::write_atomic(file, text);
+  for (const ConfigChange& c : changes_) {
+    notes_.push_back(fmt::format("{} = {} from step {} on, was {}; config.toml says so", c.key,
+                                 c.now, step_ + 1, c.before));
+  }
 }
 
 void Run::announce() const {
@@ -176,20 +239,32 @@ void Run::announce() const {
   start.validation_tokens = data_.validation_tokens;
   start.task = config_.data.task.name;
   start.memory = memory_;
+  start.notes = notes_;
   request_.observer.on_start(start);
 }
 
+// Of a run that has nothing left to do, the outcome is what it was.
+void Run::take_last(const LogLine& line) {
+  if (line.step == 0 || line.step != step_) return;
+  outcome_.loss = line.loss;
+  outcome_.val_loss = line.val_loss;
+  outcome_.val_accuracy = line.val_accuracy;
+}
+
 TrainOutcome Run::execute() {
-  prepare_folder(request_);
+  check_folder(request_);
+  check_stored();
   open();
-  make_folder(request_.out / "checkpoints");
-  io::remove_stale(request_.out);
-  io::remove_stale(request_.out / "checkpoints");
+  take_folder();
   restore();
-  metrics_.emplace(request_.out / "metrics.jsonl", step_);
-  io::write_atomic(request_.out / "config.toml", io::to_toml(write_run_config(config_)));
-  began_ = now() - metrics_->seconds();
+  metrics_->keep(step_);
+  write_config();
+  const std::vector<std::string> rates = rate_notes(train(), stored_ ? &*stored_ : nullptr, step_);
+  notes_.insert(notes_.end(), rates.begin(), rates.end());
+  take_last(metrics_->last());
+  began_ = now() - metrics_->last().seconds;
   announce();
+  const int64_t first = step_;
   while (step_ < train().steps && !stop_asked()) {
     ++step_;
     if (request_.observer.on_begin) request_.observer.on_begin(step_);
@@ -198,7 +273,11 @@ TrainOutcome Run::execute() {
   collect();
   if (checkpointed_ != step_) checkpoint();
   outcome_.step = step_;
+  outcome_.steps_done = step_ - first;
   outcome_.stopped = step_ < train().steps;
+  outcome_.parameters = model_->parameters.elements();
+  outcome_.tokens = step_ * trainer_->tokens_per_step();
+  outcome_.seconds = now() - began_;
   return outcome_;
 }
 
@@ -209,6 +288,7 @@ void Run::finish_step() {
   step_seconds_ += seconds;
   ++steps_since_log_;
   outcome_.loss = result_.loss;
+  outcome_.val_loss = outcome_.val_accuracy = std::nullopt;
   const TrainObserver& observer = request_.observer;
   if (observer.on_step) {
     const double rate = static_cast<double>(trainer_->tokens_per_step()) / seconds;
@@ -251,6 +331,8 @@ TrainState Run::state() const {
   s.tokens = step_ * trainer_->tokens_per_step();
   s.windows = step_ * train().accumulate * train().batch;
   s.corpus_tokens = data_.train_tokens;
+  s.train_data = data_.train_contents();
+  s.validation_data = data_.validation_contents();
   s.seed = train().seed;
   return s;
 }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/score.h"
 #include "io/file.h"
@@ -26,6 +27,9 @@ struct RunStart {
   int64_t validation_tokens = 0;  ///< of text; 0: none to evaluate on
   std::string task;               ///< "": text
   MemoryPlan memory;
+  /// What a user should know and would not expect, one line each: what was left out of the data,
+  /// what the learning rate will do, what was changed or mended when the run was resumed.
+  std::vector<std::string> notes;
 };
 
 /// What is known after every step; cheap enough for a live display.
@@ -56,29 +60,39 @@ struct TrainRequest {
   RunConfig config;  ///< to resume as it was: load_run_config(out / "config.toml", overrides)
   io::Path out;      ///< the run folder; made where it does not exist
   bool resume = false;
+  /// Keys that were asked for one by one: of learning rate and schedule, a resumed run may change
+  /// these. "train.lr"
+  std::vector<std::string> asked = {};
   Runtime runtime = Runtime::best();
   const std::atomic<bool>* stop = nullptr;  ///< once true: finish the step, checkpoint, return
   double peak_gflops = 0;  ///< denominator of mfu; 0: measured after the first step
   TrainObserver observer = {};
   Axes axes = {};
   TaskRegistry tasks = {};
+  MetricsFile::TryLock try_lock = io::try_lock;  ///< for tests
 };
 
 struct TrainOutcome {
-  int64_t step = 0;                      ///< updates done
+  int64_t step = 0;        ///< updates done
+  int64_t steps_done = 0;  ///< of them by this call; 0: the run was finished before
+  int64_t parameters = 0;
+  int64_t tokens = 0;                    ///< trained on since the run began
+  double seconds = 0;                    ///< since the run began, all its parts together
   bool stopped = false;                  ///< by the flag, before the last step
   io::Path checkpoint;                   ///< the newest
-  std::optional<double> loss, val_loss;  ///< of the last step, if one was done
+  std::optional<double> loss, val_loss;  ///< of the last step, else of the last that was logged
   std::optional<double> val_accuracy;    ///< the same; tasks only
 };
 
 /// Trains to the last step, or until the flag is set. A run that was killed at any moment and is
 /// resumed reaches the same bits as one that was not, whatever the number of threads. Throws
 /// Error(config) where `out` holds a run and `resume` is off, where a resumed configuration differs
-/// in anything but a larger train.steps, or where memory does not suffice; Error(input) for the
-/// data; Error(runtime) where files cannot be written or a number is not finite: the last
-/// checkpoint is unharmed then. Checkpoints between steps are written from a copy while training
-/// goes on: a failing write ends the run after the step at which it is noticed.
+/// in more than check_resumed() allows, or where memory does not suffice; Error(input) for the
+/// data, also where it is other text than the run began with; Error(runtime) where files cannot be
+/// written or a number is not finite: the last checkpoint is unharmed then. Checkpoints between
+/// steps are written from a copy while training goes on: a failing write ends the run after the
+/// step at which it is noticed. A second process on the same run is refused where the file system
+/// has locks.
 TrainOutcome run_training(const TrainRequest& request);
 
 }  // namespace weft

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -43,13 +44,24 @@ int64_t most_labels(const RunConfig& config) {
   return most < kAll ? static_cast<int64_t>(most) : 0;
 }
 
+Corpus open_corpus(std::span<const io::Path> paths, const RunConfig& config, const io::Path& run,
+                   RunData& data) {
+  Corpus corpus = Corpus::open(paths, *data.tokenizer, {.run = run, .binary = config.data.binary});
+  for (const std::string& note : corpus.notes()) {
+    if (std::find(data.notes.begin(), data.notes.end(), note) == data.notes.end()) {
+      data.notes.push_back(note);
+    }
+  }
+  return corpus;
+}
+
 // The texts one after another, each scored by itself as `weft eval` does.
-void open_validation(const RunConfig& config, Split held_out, RunData& data) {
+void open_validation(const RunConfig& config, const io::Path& run, Split held_out, RunData& data) {
   std::vector<std::pair<const Corpus*, Split>> texts;
   data.validation_texts.reserve(config.data.validation.size());
   for (const std::string& name : config.data.validation) {
     const io::Path path(name);
-    data.validation_texts.push_back(Corpus::open({&path, 1}, *data.tokenizer));
+    data.validation_texts.push_back(open_corpus({&path, 1}, config, run, data));
     const Corpus& text = data.validation_texts.back();
     texts.push_back({&text, {0, text.size()}});
   }
@@ -68,17 +80,17 @@ void open_validation(const RunConfig& config, Split held_out, RunData& data) {
   if (!windows.empty()) data.validation = std::make_unique<EvalSequence>(std::move(windows));
 }
 
-void open_text(const RunConfig& config, RunData& data) {
+void open_text(const RunConfig& config, const io::Path& run, RunData& data) {
   check_text(config, *data.tokenizer);
   const TrainConfig& t = config.train;
   const int64_t time = config.model.context;
   data.train_text =
-      std::make_unique<Corpus>(Corpus::open(paths(config.data.train), *data.tokenizer));
+      std::make_unique<Corpus>(open_corpus(paths(config.data.train), config, run, data));
   const Splits splits = split_tail(*data.train_text, config.data.holdout);
   data.train_tokens = splits.train.size();
   data.train = std::make_unique<TrainWindows>(
       *data.train_text, splits.train, TrainWindows::Options{t.seed, t.batch, t.accumulate, time});
-  open_validation(config, splits.held_out, data);
+  open_validation(config, run, splits.held_out, data);
 }
 
 TaskStream stream(const RunConfig& config, TaskPurpose purpose, const TaskRegistry& tasks) {
@@ -116,14 +128,22 @@ void open_task(const RunConfig& config, RunData& data, const TaskRegistry& tasks
 
 }  // namespace
 
-RunData open_data(const RunConfig& config, const TaskRegistry& tasks) {
+DataContents RunData::train_contents() const {
+  return train_text ? contents_of({train_text.get(), 1}) : DataContents{};
+}
+
+DataContents RunData::validation_contents() const {
+  return contents_of(validation_texts);
+}
+
+RunData open_data(const RunConfig& config, const TaskRegistry& tasks, const io::Path& run) {
   RunData data;
   if (config.data.is_task()) {
     open_task(config, data, tasks);
     return data;
   }
   data.tokenizer = make_tokenizer(config.data.tokenizer);
-  if (config.train.steps > 0 || !config.data.train.empty()) open_text(config, data);
+  if (config.train.steps > 0 || !config.data.train.empty()) open_text(config, run, data);
   return data;
 }
 

@@ -155,6 +155,7 @@ TEST(Run, OnlyStepsMayGrow) {
     return run_training(r);
   };
   expect_error(ErrorCode::config, "train.lr", [&] { resume({"train.lr=1e-3"}); });
+  expect_error(ErrorCode::config, "train.weight_decay", [&] { resume({"train.weight_decay=0"}); });
   expect_error(ErrorCode::config, "model.ffn", [&] { resume({"model.ffn=65"}); });
   expect_error(ErrorCode::config, "data.mask_documents",
                [&] { resume({"data.mask_documents=true"}); });

@@ -78,7 +78,8 @@ void read_task_settings(TableReader& table, TaskSettings& task, const TaskRegist
   }
   if (!given) return;
   task = configure_task(task.name, args, table.where("task_args"), tasks);
-  for (const char* key : {"train", "validation", "holdout", "tokenizer", "mask_documents"}) {
+  for (const char* key :
+       {"train", "validation", "holdout", "tokenizer", "mask_documents", "binary"}) {
     if (!table.has(key)) continue;
     table.refuse(key, "nothing beside data.task: sequences are generated",
                  "data." + std::string(key), "remove one of the two");
@@ -113,6 +114,7 @@ DataConfig read_data_config(const io::Value& value, std::string_view file,
   table.read("holdout", d.holdout, 0, 0.999);
   table.read("tokenizer", d.tokenizer);
   table.read("mask_documents", d.mask_documents);
+  table.read("binary", d.binary);
   read_task_settings(table, d.task, tasks);
   table.finish();
   return d;
@@ -152,6 +154,8 @@ io::Value write_data_config(const DataConfig& d) {
   out.at("holdout") = to_value(d.holdout);
   out.at("tokenizer") = to_value(d.tokenizer);
   out.at("mask_documents") = to_value(d.mask_documents);
+  // Only where it is asked for: versions that do not know it read the rest.
+  if (d.binary) out.at("binary") = to_value(d.binary);
   return out;
 }
 

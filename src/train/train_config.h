@@ -21,6 +21,7 @@ struct DataConfig {
   double holdout = 0;                   ///< tail fraction of the training data, [0, 1)
   std::string tokenizer = "byte";
   bool mask_documents = false;  ///< no attention across separators
+  bool binary = false;          ///< take files that are not text too
   TaskSettings task;            ///< generated sequences; no name: text
 
   bool is_task() const { return !task.name.empty(); }
