@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "io/json.h"
 #include "model/formula.h"
 
 namespace weft::cli {
@@ -72,8 +71,8 @@ json wiring_json(const ModelConfig& config, const Layout& layout) {
 
 }  // namespace
 
-std::string explain_json(const ModelConfig& config, const Layout& layout, const Explanation& e,
-                         const MemoryPlan& memory, DType cached) {
+json explain_json(const ModelConfig& config, const Layout& layout, const Explanation& e,
+                  const MemoryPlan& memory, DType cached) {
   json j;
   j["design"] = config.design;
   j["context"] = e.context;
@@ -94,7 +93,7 @@ std::string explain_json(const ModelConfig& config, const Layout& layout, const 
   j["projections"] = projections_json(e);
   j["wiring"] = wiring_json(config, layout);
   j["notes"] = e.notes;
-  return io::to_json_text(j);
+  return j;
 }
 
 }  // namespace weft::cli

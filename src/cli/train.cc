@@ -9,6 +9,7 @@
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "train/run.h"
+#include "train/start_from.h"
 
 namespace weft::cli {
 namespace {
@@ -47,6 +48,10 @@ class Display {
         human_count(static_cast<double>(start.parameters)), data, start.tokens_per_step,
         human_bytes(start.memory.total()),
         start.first_step > 1 ? fmt::format("; resumed after step {}", start.first_step - 1) : ""));
+    if (!start.from.empty() && start.first_step == 1) {
+      console_.note("from the weights of " + start.from);
+    }
+    if (!start.elsewhere.empty()) console_.note("note: " + start.elsewhere);
   }
 
   void evaluated(const Score& score) {
@@ -97,18 +102,25 @@ class TrainVerb final : public Verb {
     flags.text("CONFIG", config_, "a TOML file or the name of a design; not needed with --resume");
     flags.repeated("--set", settings_, "key=value, overrides the configuration");
     flags.word("--out", out_, "the run folder").required();
+    flags.word("--from", from_, "start from the weights of this MODEL; [model] is its own");
     flags.flag("--resume", resume_, "go on from the latest checkpoint of the run folder");
   }
 
   int run(const Invocation& invocation) override {
-    if (config_.empty() && !resume_) {
+    if (config_.empty() && from_.empty() && !resume_) {
       fail(ErrorCode::usage, {"weft train", "a TOML file or a design", "none",
                               "or --resume to go on with the run in --out"});
+    }
+    if (resume_ && !from_.empty()) {
+      fail(ErrorCode::usage, {"weft train", "--from or --resume", "both",
+                              "a run that is resumed goes on from its own weights"});
     }
     std::vector<io::Override> overrides;
     for (const std::string& text : settings_) overrides.push_back(io::parse_override(text));
     Display display(invocation.console);
-    TrainRequest request{.config = load_run_config(source(), overrides), .out = out_};
+    TrainRequest request{.config = resume_ ? load_run_config(source(), overrides)
+                                           : fresh_run_config(config_, overrides, from_),
+                         .out = out_};
     request.resume = resume_;
     request.runtime = invocation.runtime;
     request.stop = &stop_flag();
@@ -153,7 +165,7 @@ class TrainVerb final : public Verb {
     if (outcome.stopped) console.note("go on with  weft train --resume --out " + out_);
   }
 
-  std::string config_, out_;
+  std::string config_, out_, from_;
   std::vector<std::string> settings_;
   bool resume_ = false;
 };

@@ -66,7 +66,9 @@ std::vector<double> Sampler::distribution(std::span<const double> logits,
 }
 
 void Sampler::gather(std::span<const double> logits, std::span<const int32_t> seen) {
-  candidates_.resize(logits.size());
+  const auto known = static_cast<size_t>(options_.known);
+  const size_t count = known > 0 ? std::min(known, logits.size()) : logits.size();
+  candidates_.resize(count);
   bool any = false;
   for (size_t i = 0; i < logits.size(); ++i) {
     if (std::isnan(logits[i]) || logits[i] == HUGE_VAL) {
@@ -74,6 +76,7 @@ void Sampler::gather(std::span<const double> logits, std::span<const int32_t> se
            {"generate", "finite logits", fmt::format("{} for token {}", logits[i], i),
             "the weights are damaged, or training diverged"});
     }
+    if (i >= count) continue;
     any |= std::isfinite(logits[i]);
     candidates_[i] = {static_cast<int32_t>(i), logits[i]};
   }
@@ -85,7 +88,7 @@ void Sampler::penalise(std::span<const int32_t> seen) {
   std::vector<bool> done(candidates_.size(), false);
   for (const int32_t token : seen) {
     const auto i = static_cast<size_t>(token);
-    if (done[i]) continue;  // once, however often it was seen
+    if (i >= done.size() || done[i]) continue;  // once, however often it was seen
     done[i] = true;
     double& z = candidates_[i].weight;
     z = z > 0 ? z / options_.repetition_penalty : z * options_.repetition_penalty;

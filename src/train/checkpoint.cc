@@ -52,7 +52,10 @@ void prune(const fs::path& run, int64_t newest, int64_t keep) {
 }
 
 nlohmann::json to_json(const TrainState& s, const TrainConfig& train) {
+  nlohmann::json from;  // null: fresh weights
+  if (!train.from.empty()) from = train.from;
   return {{"step", s.step},
+          {"from", from},
           {"tokens", s.tokens},
           {"data", {{"cursor", s.windows}, {"tokens", s.corpus_tokens}}},
           {"random", {{"generator", "philox4x32-10"}, {"seed", s.seed}}},
@@ -134,7 +137,7 @@ TrainState read_checkpoint(const io::Path& checkpoint, Model& model, Optimizer& 
                             "was the checkpoint copied here?"});
   }
   TrainState state = read_state(checkpoint / "state.json");
-  load_weights(checkpoint / "model.safetensors", model.parameters);
+  load_weights(checkpoint, model.config, model.parameters);
   const auto file = io::SafeTensors::open(checkpoint / "optimizer.safetensors");
   for (const OptimizerTensor& t : optimizer.state()) file.read(t.name, t.tensor);
   return state;

@@ -10,10 +10,12 @@
 
 #include "base/error.h"
 #include "io/atomic.h"
+#include "model/config_json.h"
 #include "model/model.h"
 #include "train/checkpoint.h"
 #include "train/checkpoint_writer.h"
 #include "train/run_data.h"
+#include "train/start_from.h"
 #include "train/trainer.h"
 
 namespace weft {
@@ -88,6 +90,7 @@ class Run {
   const TrainConfig& train() const { return config_.train; }
   TrainingPrograms plan();
   void open();
+  bool has_checkpoint() const;
   void restore();
   void announce() const;
   void finish_step();
@@ -139,6 +142,7 @@ void Run::open() {
   TrainingPrograms programs = plan();
   model_.emplace(make_model(config_.model, train().seed, DType::f32,
                             Trainer::weight_copies(train().precision), request_.axes));
+  if (!train().from.empty() && !has_checkpoint()) start_from(train().from, *model_);
   trainer_.emplace(*model_,
                    Trainer::Options{.train = train(),
                                     .mask_documents = config_.data.mask_documents,
@@ -149,13 +153,18 @@ void Run::open() {
   peak_gflops_ = request_.peak_gflops;
 }
 
+// Of its own, to resume from.
+bool Run::has_checkpoint() const {
+  bool any = false;
+  for (const int64_t step : step_folders(request_.out)) {
+    any = any || fs::exists(step_folder(request_.out, step) / "config.json");
+  }
+  return request_.resume && any;
+}
+
 void Run::restore() {
   const fs::path& out = request_.out;
-  bool any = false;
-  for (const int64_t step : step_folders(out)) {
-    any = any || fs::exists(step_folder(out, step) / "config.json");
-  }
-  if (!request_.resume || !any) return;
+  if (!has_checkpoint()) return;
   const fs::path path = find_checkpoint(out);
   const TrainState state = read_checkpoint(path, *model_, trainer_->optimizer(), request_.axes);
   if (state.corpus_tokens != data_.train_tokens) {
@@ -177,6 +186,8 @@ void Run::announce() const {
   start.corpus_tokens = data_.train_tokens;
   start.validation_tokens = data_.validation_tokens;
   start.task = config_.data.task.name;
+  start.from = train().from;
+  start.elsewhere = refused_elsewhere(config_.model);
   start.memory = memory_;
   request_.observer.on_start(start);
 }
