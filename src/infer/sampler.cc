@@ -24,6 +24,7 @@ Sampler::Sampler(const SamplerOptions& options)
   expect(finite(options.temperature) && options.temperature >= 0, "temperature", "0 or more",
          options.temperature);
   expect(options.top_k >= 0, "top_k", "0 (all) or more", static_cast<double>(options.top_k));
+  expect(options.known >= 0, "known", "0 (all) or more", static_cast<double>(options.known));
   expect(options.top_p > 0 && options.top_p <= 1, "top_p", "a number in (0, 1]", options.top_p);
   expect(options.min_p >= 0 && options.min_p <= 1, "min_p", "a number in [0, 1]", options.min_p);
   expect(finite(options.repetition_penalty) && options.repetition_penalty > 0, "repetition_penalty",
