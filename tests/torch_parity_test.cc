@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 
-#include "cli_run.h"
 #include "io/safetensors.h"
 #include "io/toml.h"
+#include "python_run.h"
 #include "train/run_config.h"
 #include "train/trainer.h"
 
@@ -86,27 +85,6 @@ class Side {
   TrainWindows windows_;
 };
 
-// Runs the Python of the test; its exit code is -1 where there is none.
-Output run_python(const std::vector<std::string>& args) {
-  const char* chosen = std::getenv("WEFT_PYTHON");
-  const std::string program = chosen != nullptr ? chosen : "python3";
-  const Scratch scratch;
-  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
-  for (const std::string& a : args) argv.push_back(const_cast<char*>(a.c_str()));
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC;
-  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, 1, (scratch / "stdout").c_str(), kFlags, 0600);
-  posix_spawn_file_actions_addopen(&files, 2, (scratch / "stderr").c_str(), kFlags, 0600);
-  pid_t pid = -1;
-  const int failed = ::posix_spawnp(&pid, program.c_str(), &files, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&files);
-  if (failed != 0) return {};
-  return wait_for(pid, scratch);
-}
-
 std::vector<double> torch_losses(const Side& side, const std::filesystem::path& folder) {
   const TrainConfig& train = side.config().train;
   const OptimizerConfig& o = train.optimizer;
@@ -139,7 +117,7 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
 class TorchParity : public testing::TestWithParam<std::string> {};
 
 TEST_P(TorchParity, LossCurvesAgree) {
-  if (run_python({"-c", "import torch"}).code != 0) {
+  if (!python_has("torch")) {
     GTEST_SKIP() << "no Python with PyTorch; set WEFT_PYTHON to one";
   }
   Side side(GetParam());

@@ -224,7 +224,8 @@ std::string LanguageModel::generate(std::string_view prompt, const GenerateOptio
                                  .top_p = options.top_p,
                                  .min_p = options.min_p,
                                  .repetition_penalty = options.repetition_penalty,
-                                 .seed = options.seed};
+                                 .seed = options.seed,
+                                 .known = impl_->tokenizer->vocab()};
     if (options.tokens < 0) {
       fail(ErrorCode::usage, {"generate: tokens", "0 or more", std::to_string(options.tokens)});
     }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "cli/explain_json.h"
+#include "cli/explain_weights.h"
 #include "cli/model_arguments.h"
 #include "cli/table.h"
 #include "cli/verb.h"
@@ -15,8 +16,8 @@
 #include "model/config_json.h"
 #include "model/designs.h"
 #include "model/draw.h"
+#include "model/gains_in_layout.h"
 #include "model/picture.h"
-#include "model/trained_gains.h"
 #include "train/checkpoint_writer.h"
 #include "train/programs.h"
 #include "train/run_config.h"
@@ -34,9 +35,11 @@ Subject read_checkpoint_config(const std::string& folder) {
   const io::Path file = find_checkpoint(folder) / "config.json";
   const nlohmann::json json = io::read_json(file);
   Subject s{{config_from_json(json, file.string()), {}, {}}, DType::f32};
-  const auto type = json.find("torch_dtype");
-  if (type != json.end() && *type == "bfloat16") s.cached = DType::bf16;
-  if (type != json.end() && *type == "float64") s.cached = DType::f64;
+  for (const char* key : {"torch_dtype", "dtype"}) {  // transformers 5 writes the latter
+    const auto type = json.find(key);
+    if (type != json.end() && *type == "bfloat16") s.cached = DType::bf16;
+    if (type != json.end() && *type == "float64") s.cached = DType::f64;
+  }
   return s;
 }
 
@@ -149,14 +152,27 @@ class ExplainVerb final : public Verb {
       const bool trained = put_trained_gains(what_, settings_, drawn);
       io::write_atomic(svg_, wiring_picture(model, drawn, e, {name_of_subject(what_), trained}));
     }
-    invocation.console.result(
-        invocation.json ? explain_json(model, layout, e, memory, subject.cached)
-                        : explain_text(model, e) + memory_text(subject.config.train, memory) +
-                              "\n" + draw_wiring(model, layout, invocation.console.width()));
+    const std::optional<StoredWeights> weights = stored(layout);
+    if (invocation.json) {
+      nlohmann::json document = explain_json(model, layout, e, memory, subject.cached);
+      if (weights) add_weights(*weights, document);
+      invocation.console.result(io::to_json_text(document));
+      return 0;
+    }
+    invocation.console.result(explain_text(model, e) + memory_text(subject.config.train, memory) +
+                              "\n" + draw_wiring(model, layout, invocation.console.width()) +
+                              (weights ? weights_text(*weights) : ""));
     return 0;
   }
 
  private:
+  /// Of the folder as it is: a configuration that was overridden is another than its weights have.
+  std::optional<StoredWeights> stored(const Layout& layout) const {
+    std::error_code ignored;
+    if (!settings_.empty() || !std::filesystem::is_directory(what_, ignored)) return {};
+    return read_stored_weights(what_, layout);
+  }
+
   std::string what_, svg_;
   std::vector<std::string> settings_;
   int64_t context_ = 0;

@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "io/json.h"
 #include "model/formula.h"
 
 namespace weft::cli {
@@ -78,8 +77,8 @@ json wiring_json(const ModelConfig& config, const Layout& layout) {
 
 }  // namespace
 
-std::string explain_json(const ModelConfig& config, const Layout& layout, const Explanation& e,
-                         const MemoryPlan& memory, DType cached) {
+json explain_json(const ModelConfig& config, const Layout& layout, const Explanation& e,
+                  const MemoryPlan& memory, DType cached) {
   json j;
   j["design"] = config.design;
   j["context"] = e.context;
@@ -101,7 +100,7 @@ std::string explain_json(const ModelConfig& config, const Layout& layout, const 
   j["projections"] = projections_json(e);
   j["wiring"] = wiring_json(config, layout);
   j["notes"] = e.notes;
-  return io::to_json_text(j);
+  return j;
 }
 
 }  // namespace weft::cli

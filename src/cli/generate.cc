@@ -59,6 +59,7 @@ class GenerateVerb final : public Verb {
                               "one of the task " + loaded.task->name + ", which has no tokenizer",
                               "measure it with weft eval"});
     }
+    sampler_.known = loaded.tokenizer->vocab();
     const std::vector<int32_t> prompt = loaded.tokenizer->encode(text);
     const auto context = static_cast<int64_t>(prompt.size()) + tokens_;
     check_memory(loaded.model, context);

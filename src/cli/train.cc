@@ -15,6 +15,7 @@
 #include "model/designs.h"
 #include "train/resume.h"
 #include "train/run.h"
+#include "train/start_from.h"
 
 namespace weft::cli {
 namespace {
@@ -54,6 +55,10 @@ class Display {
         human_count(static_cast<double>(start.parameters)), data, start.tokens_per_step,
         human_bytes(start.memory.total()),
         start.first_step > 1 ? fmt::format("; resumed after step {}", start.first_step - 1) : ""));
+    if (!start.from.empty() && start.first_step == 1) {
+      console_.note("from the weights of " + start.from);
+    }
+    if (!start.elsewhere.empty()) console_.note("note: " + start.elsewhere);
   }
 
   void evaluated(const Score& score) {
@@ -111,13 +116,18 @@ class TrainVerb final : public Verb {
         .such_as(design_names());
     flags.settings(settings_);
     flags.word("--out", out_, "the run folder").required();
+    flags.word("--from", from_, "start from the weights of this MODEL; [model] is its own");
     flags.flag("--resume", resume_, "go on from the latest checkpoint of the run folder");
   }
 
   int run(const Invocation& invocation) override {
-    if (config_.empty() && !resume_) {
+    if (config_.empty() && from_.empty() && !resume_) {
       fail(ErrorCode::usage, {"weft train", "a TOML file or a design", "none",
                               "or --resume to go on with the run in --out"});
+    }
+    if (resume_ && !from_.empty()) {
+      fail(ErrorCode::usage, {"weft train", "--from or --resume", "both",
+                              "a run that is resumed goes on from its own weights"});
     }
     TrainStop stop(invocation.console, out_);
     std::vector<io::Override> overrides;
@@ -158,6 +168,7 @@ class TrainVerb final : public Verb {
 
   /// That of the argument, or what the run that goes on keeps.
   RunConfig configuration(const std::vector<io::Override>& overrides) const {
+    if (!resume_) return fresh_run_config(config_, overrides, from_);
     if (!config_.empty()) return load_run_config(config_, overrides);
     const io::Path stored = io::Path(out_) / "config.toml";
     std::error_code ignored;
@@ -215,7 +226,7 @@ class TrainVerb final : public Verb {
     if (outcome.stopped) console.note("go on with  weft train --resume --out " + out_);
   }
 
-  std::string config_, out_;
+  std::string config_, out_, from_;
   std::vector<std::string> settings_;
   bool resume_ = false;
 };

@@ -46,9 +46,11 @@ class ByteTokenizer final : public Tokenizer {
 /// The tokenizer of a name, "byte". Throws Error(config) at any other.
 std::unique_ptr<Tokenizer> make_tokenizer(std::string_view name);
 
-/// Writes tokenizer.json atomically: the model's type, vocabulary size and separator.
+/// Writes tokenizer.json atomically, in the form that Hugging Face's tokenizers library reads and
+/// by which it encodes text to the same ids. Throws Error(usage) for other than a byte tokenizer.
 void write_tokenizer(const io::Path& path, const Tokenizer& tokenizer);
-/// Reads it back. Throws Error(input) where the file is no such JSON or of another tokenizer.
+/// Reads it back, also in the form of older checkpoints. Throws Error(input) where the file is no
+/// such JSON or of another tokenizer.
 std::unique_ptr<Tokenizer> read_tokenizer(const io::Path& path);
 
 }  // namespace weft

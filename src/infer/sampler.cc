@@ -24,6 +24,7 @@ Sampler::Sampler(const SamplerOptions& options)
   expect(finite(options.temperature) && options.temperature >= 0, "temperature", "0 or more",
          options.temperature);
   expect(options.top_k >= 0, "top_k", "0 (all) or more", static_cast<double>(options.top_k));
+  expect(options.known >= 0, "known", "0 (all) or more", static_cast<double>(options.known));
   expect(options.top_p > 0 && options.top_p <= 1, "top_p", "a number in (0, 1]", options.top_p);
   expect(options.min_p >= 0 && options.min_p <= 1, "min_p", "a number in [0, 1]", options.min_p);
   expect(finite(options.repetition_penalty) && options.repetition_penalty > 0, "repetition_penalty",
@@ -66,7 +67,9 @@ std::vector<double> Sampler::distribution(std::span<const double> logits,
 }
 
 void Sampler::gather(std::span<const double> logits, std::span<const int32_t> seen) {
-  candidates_.resize(logits.size());
+  const auto known = static_cast<size_t>(options_.known);
+  const size_t count = known > 0 ? std::min(known, logits.size()) : logits.size();
+  candidates_.resize(count);
   bool any = false;
   for (size_t i = 0; i < logits.size(); ++i) {
     if (std::isnan(logits[i]) || logits[i] == HUGE_VAL) {
@@ -74,6 +77,7 @@ void Sampler::gather(std::span<const double> logits, std::span<const int32_t> se
            {"generate", "finite logits", fmt::format("{} for token {}", logits[i], i),
             "the weights are damaged, or training diverged"});
     }
+    if (i >= count) continue;
     any |= std::isfinite(logits[i]);
     candidates_[i] = {static_cast<int32_t>(i), logits[i]};
   }
@@ -85,7 +89,7 @@ void Sampler::penalise(std::span<const int32_t> seen) {
   std::vector<bool> done(candidates_.size(), false);
   for (const int32_t token : seen) {
     const auto i = static_cast<size_t>(token);
-    if (done[i]) continue;  // once, however often it was seen
+    if (i >= done.size() || done[i]) continue;  // once, however often it was seen
     done[i] = true;
     double& z = candidates_[i].weight;
     z = z > 0 ? z / options_.repetition_penalty : z * options_.repetition_penalty;

@@ -18,6 +18,8 @@ struct SamplerOptions {
   double repetition_penalty = 1;  ///< of tokens seen before: logit / r where positive, else * r
                                   ///< (arXiv 1909.05858)
   uint64_t seed = 0;
+  int64_t known = 0;  ///< ids below it only are drawn, whatever the others' logits: those that the
+                      ///< tokenizer knows, where a vocabulary is padded; 0: all
 };
 
 /// Draws tokens. The draw at `index` depends on the seed, the index and the logits alone, so equal
@@ -29,9 +31,10 @@ class Sampler {
 
   /// The token that follows. `logits` [vocab]; `seen`: tokens that the penalty applies to, each
   /// in [0, vocab); `index`: position of the new token in its sequence. Throws Error(runtime) where
-  /// a logit is NaN or none is finite.
+  /// a logit is NaN or none of a known id is finite.
   int32_t next(std::span<const double> logits, std::span<const int32_t> seen, uint64_t index);
-  /// What next() draws from: probabilities [vocab], summing to one.
+  /// What next() draws from: probabilities [vocab], summing to one; those of ids that are not known
+  /// are 0.
   std::vector<double> distribution(std::span<const double> logits, std::span<const int32_t> seen);
 
  private:

@@ -53,6 +53,28 @@ TEST(Sampler, TopPCountsWhatTopKLeft) {
   expect_distribution({.top_k = 2, .top_p = 0.6}, halves(), {}, {1, 0, 0, 0});
 }
 
+// Ids that no tokenizer knows are never drawn, however likely; the others share what is left.
+TEST(Sampler, DrawsKnownIdsOnly) {
+  std::vector<double> logits = halves();
+  logits.insert(logits.end(), {50, 60});
+  const std::vector<double> want = {0.5, 0.25, 0.125, 0.125, 0, 0};
+  expect_distribution({.known = 4}, logits, {}, want);
+  expect_distribution({.top_k = 5, .known = 4}, logits, {}, want);
+  expect_distribution({.repetition_penalty = 1.5, .known = 4}, {0, 0, 9, 9}, {3, 2}, [] {
+    const double p = std::exp(6.) / (2 * std::exp(6.) + 2);
+    return std::vector<double>{0.5 - p, 0.5 - p, p, p};
+  }());
+  expect_distribution({.known = 2}, {0, 0, 9}, {2, 2}, {0.5, 0.5, 0});
+  EXPECT_EQ(Sampler({.temperature = 0, .known = 4}).next(logits, {}, 0), 0);
+  EXPECT_EQ(Sampler({.temperature = 0, .known = 9}).next(logits, {}, 0), 5);  // more than there are
+  for (uint64_t i = 0; i < 200; ++i) {
+    EXPECT_LT(Sampler({.seed = i, .known = 4}).next(logits, {}, i), 4);
+  }
+  const double none = -std::numeric_limits<double>::infinity();
+  EXPECT_THROW(Sampler({.known = 1}).next(std::vector<double>{none, 1}, {}, 0), Error);
+  EXPECT_THROW(Sampler({.known = -1}), Error);
+}
+
 TEST(Sampler, RepetitionPenaltyShrinksEverySignOnce) {
   // 2 -> 1, -1 -> -2, however often they were seen.
   const double a = std::exp(1.), b = std::exp(-2.), c = std::exp(0.5), sum = a + b + c;

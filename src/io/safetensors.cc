@@ -158,6 +158,16 @@ std::map<std::string, std::string> read_metadata(const json& value, const std::s
   return metadata;
 }
 
+[[noreturn]] void refuse_changed(const Path& path, const std::string& name, std::string got,
+                                 const std::string& written = "") {
+  fail(ErrorCode::input, {path.string() + ": tensor " + in_quotes(name),
+                          fmt::format("data of the hash{} that was written with it",
+                                      written.empty() ? "" : " " + written),
+                          std::move(got),
+                          "the file is damaged; or a program that changed it kept " +
+                              std::string(kHashKey) + " in its __metadata__: then remove that"});
+}
+
 }  // namespace
 
 SafeTensors SafeTensors::open(const Path& path) {
@@ -204,6 +214,26 @@ void SafeTensors::parse() {
     fail(ErrorCode::input, {where, fmt::format("{} bytes of data, as the header says", used),
                             std::to_string(data.size()), std::string(kDamaged)});
   }
+  if (!has_hashes()) return;
+  hashes_ = read_hashes(metadata_.at(std::string(kHashKey)), where);
+  match_hashes();
+}
+
+// Every tensor has a hash, and no hash is of a tensor that was taken out.
+void SafeTensors::match_hashes() const {
+  for (const Entry& entry : entries_) {
+    if (!hashes_.contains(entry.name)) refuse_changed(path_, entry.name, "none");
+  }
+  for (const auto& [name, hash] : hashes_) {
+    if (find(name) == nullptr) refuse_changed(path_, name, "no such tensor");
+  }
+}
+
+void SafeTensors::check_hash(const Entry& entry) const {
+  const auto written = hashes_.find(entry.name);
+  if (written == hashes_.end()) return;
+  const std::string hash = hash_of(entry.bytes);
+  if (hash != written->second) refuse_changed(path_, entry.name, hash, written->second);
 }
 
 const SafeTensors::Entry* SafeTensors::find(std::string_view name) const {
@@ -232,16 +262,28 @@ void SafeTensors::read(std::string_view name, const TensorView& to) const {
     fail(ErrorCode::input, {path_.string() + ": tensor " + in_quotes(name), to.desc.str(),
                             entry.desc.str(), "it belongs to a model of other sizes or type"});
   }
+  check_hash(entry);
   if (!entry.bytes.empty()) std::memcpy(to.data, entry.bytes.data(), entry.bytes.size());
 }
 
 namespace {
 
+std::span<const std::byte> bytes_of(const NamedTensor& t) {
+  return {static_cast<const std::byte*>(t.tensor.data), t.tensor.desc.bytes()};
+}
+
+std::string metadata_text(std::span<const NamedTensor> tensors,
+                          std::map<std::string, std::string> metadata) {
+  TensorHashes hashes;
+  for (const NamedTensor& t : tensors) hashes[t.name] = hash_of(bytes_of(t));
+  metadata[std::string(kHashKey)] = write_hashes(hashes);
+  return to_json_line(metadata);
+}
+
 std::string header_text(std::span<const NamedTensor> tensors,
                         const std::map<std::string, std::string>& metadata) {
   std::set<std::string_view> names{kMetadata};
-  std::string text = "{";
-  if (!metadata.empty()) text += fmt::format("\"{}\":{}", kMetadata, to_json_line(metadata));
+  std::string text;
   size_t offset = 0;
   for (const NamedTensor& t : tensors) {
     if (!is_utf8(t.name) || !names.insert(t.name).second) {
@@ -253,12 +295,12 @@ std::string header_text(std::span<const NamedTensor> tensors,
     std::vector<int64_t> dims;
     for (int i = 0; i < shape.rank(); ++i) dims.push_back(shape[i]);
     const size_t end = offset + t.tensor.desc.bytes();
-    text += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
-                        text.size() > 1 ? "," : "", to_json_line(t.name),
-                        spelling(t.tensor.desc.dtype), fmt::join(dims, ","), offset, end);
+    text += fmt::format(",{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
+                        to_json_line(t.name), spelling(t.tensor.desc.dtype), fmt::join(dims, ","),
+                        offset, end);
     offset = end;
   }
-  text += '}';
+  text = fmt::format("{{\"{}\":{}{}}}", kMetadata, metadata_text(tensors, metadata), text);
   // Padded, so that in the file the data begins at a multiple of 8.
   text.append((8 - text.size() % 8) % 8, ' ');
   return text;
@@ -274,7 +316,7 @@ void write_safetensors(const Path& path, std::span<const NamedTensor> tensors,
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(header);
   for (const NamedTensor& t : tensors) {
-    file.write({static_cast<const std::byte*>(t.tensor.data), t.tensor.desc.bytes()});
+    file.write(bytes_of(t));
   }
   file.commit();
 }

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "base/compare.h"
 #include "base/random.h"
@@ -72,6 +74,69 @@ TEST(SafeTensors, WritesTheSameBytesEachTimeAndPadsTheHeader) {
   std::memcpy(&length, bytes.data(), 8);
   EXPECT_EQ(length % 8, 0u);
   EXPECT_EQ(bytes.size(), 8 + length + 20);
+}
+
+// Flips one bit of the byte `from_end` bytes before the end of a file.
+void flip(const Path& path, size_t from_end) {
+  std::string bytes = read_text(path, 1 << 20);
+  bytes[bytes.size() - from_end] ^= 0x10;
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+TEST(SafeTensors, NoticeEveryChangedByteOfEveryTensor) {
+  const ScratchFolder folder;
+  const Tensor a = filled(DType::f32, {3}, "a"), b = filled(DType::u8, {5}, "b");
+  const std::vector<NamedTensor> tensors{{"a", a.view()}, {"b", b.view()}};
+  for (size_t from_end = 1; from_end <= 17; ++from_end) {
+    write_safetensors(folder / "x", tensors);
+    flip(folder / "x", from_end);
+    const SafeTensors file = SafeTensors::open(folder / "x");
+    EXPECT_TRUE(file.has_hashes());
+    const char *changed = from_end <= 5 ? "b" : "a", *other = from_end <= 5 ? "a" : "b";
+    EXPECT_NO_THROW(file.load(other));
+    expect_error(ErrorCode::input, (folder / "x").string() + ": tensor \"" + changed + "\"",
+                 [&] { file.load(changed); });
+    Tensor to(file.find(changed)->desc);
+    expect_error(ErrorCode::input, "damaged", [&] { file.read(changed, to.view()); });
+  }
+}
+
+// A program that changes a file and keeps its notes has made them false.
+TEST(SafeTensors, HashesAndTensorsBelongToEachOther) {
+  const ScratchFolder folder;
+  const std::string hash = hash_of({});
+  const auto header = [&](const std::string& hashes) {
+    return file_bytes("{\"__metadata__\":{\"weft.xxh3\":" + to_json_line(hashes) +
+                          "},\"w\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
+                      0);
+  };
+  const auto refused = [&](const std::string& hashes, std::string_view part) {
+    const Path path = folder.put("x", header(hashes));
+    expect_error(ErrorCode::input, part, [&] { SafeTensors::open(path).load("w"); });
+  };
+  EXPECT_NO_THROW(SafeTensors::open(folder.put("x", header("{\"w\":\"" + hash + "\"}"))).load("w"));
+  refused("{}", "tensor \"w\"");
+  refused("{\"w\":\"" + hash + "\",\"gone\":\"" + hash + "\"}", "tensor \"gone\"");
+  refused("{\"w\":\"0\"}", "got " + hash);
+  refused("{\"w\":1}", "weft.xxh3");
+  refused("[\"w\"]", "weft.xxh3");
+  refused("{\"w\":{}}", "weft.xxh3");
+  refused("w", "weft.xxh3");
+}
+
+TEST(SafeTensors, WithoutHashesAreOfAnotherProgramAndRead) {
+  const ScratchFolder folder;
+  const Path path = folder.put("x", file_bytes(one_tensor("\"F32\"", "[2]", "[0,8]"), 8));
+  const SafeTensors file = SafeTensors::open(path);
+  EXPECT_FALSE(file.has_hashes());
+  EXPECT_EQ(file.load("w").numel(), 2);
+}
+
+// XXH3 of the empty text and of "abc", as its authors publish and xxhsum -H3 prints them.
+TEST(TensorHash, IsXxh3) {
+  EXPECT_EQ(hash_of({}), "2d06800538d394c2");
+  const std::string_view abc = "abc";
+  EXPECT_EQ(hash_of(std::as_bytes(std::span(abc))), "78af5f94892f3950");
 }
 
 TEST(SafeTensors, HoldsNoTensorsAtAll) {

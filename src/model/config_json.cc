@@ -1,11 +1,16 @@
 #include "model/config_json.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "io/value.h"
 #include "model/config_toml.h"
+#include "model/foreign_keys.h"
+#include "model/foreign_rope.h"
 #include "model/table_reader.h"
 
 namespace weft {
@@ -90,19 +95,14 @@ const char* torch_name(DType dtype) {
   return dtype == DType::bf16 ? "bfloat16" : "float32";
 }
 
-// Where a key says something else than what the block does, the weights would be misread.
-void refuse_unknown_features(TableReader& table) {
-  std::string activation = "silu";
-  table.read("hidden_act", activation);
-  if (activation != "silu") table.refuse("hidden_act", "silu", activation);
-  for (const char* key : {"attention_bias", "mlp_bias"}) {
-    bool biased = false;
-    table.read(key, biased);
-    if (biased) table.refuse(key, "false", "true", "linear layers have no biases");
+// A size that must be there, unless `absent` says what its absence means.
+int64_t read_size(TableReader& table, const char* key, int64_t absent = 0) {
+  if (!table.has(key) && absent == 0) {
+    table.refuse(key, "a size", "none", "the key is missing");
   }
-  if (table.take("rope_scaling") != nullptr) {
-    table.refuse("rope_scaling", "none", "a table", "scaled rotary positions are not known");
-  }
+  int64_t size = absent;
+  table.read(key, size, 1, INT64_MAX);
+  return size;
 }
 
 // Beside the keys of [model] the table says whether attention crosses documents, which follows the
@@ -135,36 +135,55 @@ ModelConfig from_weft(io::Value weft, std::string_view where, const Axes& axes) 
   return config;
 }
 
-ModelConfig from_llama(TableReader& table, const Axes& axes) {
-  constexpr int64_t kMost = INT64_MAX;
+// What is absent has the default of the LlamaConfig of transformers.
+ModelConfig from_llama(const json& j, TableReader& table, const Axes& axes) {
   io::Value model;
-  const std::pair<const char*, const char*> sizes[] = {{"vocab_size", "vocab"},
-                                                       {"hidden_size", "dim"},
-                                                       {"num_hidden_layers", "layers"},
-                                                       {"num_attention_heads", "heads"},
-                                                       {"num_key_value_heads", "kv_heads"},
-                                                       {"head_dim", "head_dim"},
-                                                       {"intermediate_size", "ffn"},
-                                                       {"max_position_embeddings", "context"}};
-  for (const auto& [theirs, ours] : sizes) {
-    const std::string key = ours;
-    const bool optional = key == "kv_heads" || key == "head_dim" || key == "context";
-    if (!table.has(theirs) && optional) continue;
-    if (!table.has(theirs)) table.refuse(theirs, "a size", "none", "the key is missing");
-    int64_t size = 0;
-    table.read(theirs, size, 1, kMost);
-    model.at(key).data = size;
+  model.at("vocab").data = read_size(table, "vocab_size");
+  model.at("layers").data = read_size(table, "num_hidden_layers");
+  model.at("ffn").data = read_size(table, "intermediate_size");
+  model.at("context").data = read_size(table, "max_position_embeddings", 2048);
+  const int64_t dim = read_size(table, "hidden_size");
+  const int64_t heads = read_size(table, "num_attention_heads");
+  if (!table.has("head_dim") && dim % heads != 0) {
+    table.refuse("hidden_size", fmt::format("a multiple of num_attention_heads, {}", heads),
+                 std::to_string(dim), "or a head_dim beside it");
   }
+  model.at("dim").data = dim;
+  model.at("heads").data = heads;
+  model.at("kv_heads").data = read_size(table, "num_key_value_heads", heads);
+  model.at("head_dim").data = read_size(table, "head_dim", std::max<int64_t>(1, dim / heads));
   bool tied = false;
-  double eps = 1e-6, theta = 10000;  // their defaults
+  double eps = 1e-6;
   table.read("tie_word_embeddings", tied);
-  table.read("rms_norm_eps", eps, 0, 1);
-  table.read("rope_theta", theta, 1, 1e300);
+  table.read("rms_norm_eps", eps, std::numeric_limits<double>::min(), 1);
   model.at("tie_embeddings").data = tied;
   model.at("norm_eps").data = eps;
-  model.at("position_args").at("theta").data = theta;
-  refuse_unknown_features(table);
+  model.at("position_args").at("theta").data = rope_base(j, table.file()).value_or(10000);
   return read_model(model, table.file(), axes);
+}
+
+// Our own table and the keys of other programs around it must say the same: whoever edited one of
+// them meant something.
+void check_agreement(const json& outer, const ModelConfig& config, std::string_view where) {
+  check_foreign_keys(outer, where);
+  const json ours = config_to_json(config, DType::f32);
+  const auto check = [&](const std::string& key, const json& expected, const json& got) {
+    if (got.is_null() || got == expected) return;
+    fail(ErrorCode::config,
+         {fmt::format("{}: {}", where, key),
+          spelled(expected) + ", which follows from the table \"weft\" of the same file",
+          spelled(got), "one of the two was changed; change both, or neither"});
+  };
+  for (const auto& [key, expected] : ours.items()) {
+    if (key == "weft" || key == "torch_dtype" || key == "rope_theta") continue;
+    if (key == "architectures") {
+      const json got = outer.value(key, json());
+      check(key, expected[0], got.is_array() && got.size() == 1 ? got[0] : got);
+    } else {
+      check(key, expected, outer.value(key, json()));
+    }
+  }
+  if (const auto theta = rope_base(outer, where)) check("rope_theta", ours["rope_theta"], *theta);
 }
 
 }  // namespace
@@ -189,16 +208,23 @@ json config_to_json(const ModelConfig& c, DType dtype) {
           {"weft", weft_table(c)}};
 }
 
+std::string refused_elsewhere(const ModelConfig& c) {
+  if (!is_llama(c) || c.dim % c.heads == 0) return {};
+  return fmt::format("transformers opens no Llama whose dim, {}, is no multiple of its heads, {}",
+                     c.dim, c.heads);
+}
+
 ModelConfig config_from_json(const json& j, std::string_view where, const Axes& axes) {
   const io::Value root = from_json(j);
   TableReader table(root, where, "");
-  if (const io::Value* weft = table.take("weft")) return from_weft(*weft, where, axes);
-  std::string type;
-  table.read("model_type", type);
-  if (type != "llama") {
-    table.refuse("model_type", "a table \"weft\", or model_type llama", "\"" + type + "\"");
+  if (const io::Value* weft = table.take("weft")) {
+    ModelConfig config = from_weft(*weft, where, axes);
+    check_agreement(j, config, where);
+    return config;
   }
-  return from_llama(table, axes);
+  check_family(j, where);
+  check_foreign_keys(j, where);
+  return from_llama(j, table, axes);
 }
 
 }  // namespace weft

@@ -199,32 +199,5 @@ TEST(ConfigJson, APlainModelIsALlama) {
   EXPECT_EQ(config_to_json(design_config("svformer"), DType::f32)["model_type"], "weft");
 }
 
-TEST(ConfigJson, ReadsALlamaOfAnotherProgram) {
-  nlohmann::json j = config_to_json(design_config("gqa"), DType::f32);
-  j.erase("weft");
-  j["rope_theta"] = 500000.0;
-  j["rope_scaling"] = nullptr;
-  j.erase("head_dim");
-  j["num_attention_heads"] = 4;
-  const ModelConfig c = config_from_json(j, "config.json");
-  EXPECT_EQ(c.head_dim, 96);  // as in the other program: hidden_size / num_attention_heads
-  EXPECT_EQ(c.layer[0].kv_heads, 2);
-  EXPECT_EQ(c.layer[0].position_args.number("theta"), 500000);
-  const auto refuses = [&](const char* key, nlohmann::json value,
-                           const std::vector<std::string>& parts) {
-    nlohmann::json bad = j;
-    bad[key] = std::move(value);
-    expect_refused([&] { config_from_json(bad, "config.json"); }, parts);
-  };
-  refuses("model_type", "gpt2", {"config.json: model_type", "gpt2"});
-  refuses("hidden_act", "gelu", {"hidden_act", "silu", "gelu"});
-  refuses("attention_bias", true, {"attention_bias", "false"});
-  refuses("rope_scaling", {{"factor", 2}}, {"rope_scaling"});
-  refuses("hidden_size", "wide", {"hidden_size", "wide"});
-  refuses("hidden_size", nullptr, {"hidden_size", "missing"});
-  refuses("vocab_size", uint64_t{1} << 63, {"vocab_size"});
-  expect_refused([] { config_from_json(nlohmann::json::array(), "config.json"); }, {"a table"});
-}
-
 }  // namespace
 }  // namespace weft

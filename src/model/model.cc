@@ -14,6 +14,7 @@
 #include "io/toml.h"
 #include "model/config_json.h"
 #include "model/config_toml.h"
+#include "model/weights_file.h"
 
 namespace weft {
 namespace {
@@ -21,36 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kConfig = "config.json";
-constexpr const char* kWeights = "model.safetensors";
-
-bool is_real(DType t) {
-  return t == DType::f64 || t == DType::f32 || t == DType::bf16;
-}
-
-// Names, shapes and types of a file against the parameters, before a byte is allocated for them.
-void check_tensors(const io::SafeTensors& file, const std::vector<ParameterSpec>& specs) {
-  const std::string path = file.path().string();
-  std::vector<std::string> names;
-  for (const ParameterSpec& spec : specs) {
-    names.push_back(spec.name);
-    const auto* entry = file.find(spec.name);
-    if (entry == nullptr) {
-      fail(ErrorCode::input, {path, "a tensor \"" + spec.name + "\" " + spec.shape.str(),
-                              "a file without it", "is this a checkpoint of another model?"});
-    }
-    if (entry->desc.shape == spec.shape && is_real(entry->desc.dtype)) continue;
-    fail(ErrorCode::input,
-         {path, fmt::format("\"{}\" of f32, f64 or bf16 {}", spec.name, spec.shape.str()),
-          entry->desc.str(), "is this a checkpoint of another model?"});
-  }
-  if (file.entries().size() == specs.size()) return;
-  std::sort(names.begin(), names.end());
-  for (const auto& entry : file.entries()) {
-    if (std::binary_search(names.begin(), names.end(), entry.name)) continue;
-    fail(ErrorCode::input, {path, "only tensors of the model", "\"" + entry.name + "\"",
-                            "is this a checkpoint of another model?"});
-  }
-}
 
 void assign_all(const io::SafeTensors& file, Parameters& parameters) {
   for (int p = 0; p < parameters.count(); ++p) {
@@ -102,17 +73,6 @@ Tensor widened(const Int8Matrix& matrix) {
   return values;
 }
 
-// The type of the stored matrices; the widest where they differ.
-DType stored_dtype(const io::SafeTensors& file, const std::vector<ParameterSpec>& specs) {
-  DType widest = DType::bf16;
-  for (const ParameterSpec& spec : specs) {
-    if (!Parameters::is_matrix(spec)) continue;
-    const DType type = file.find(spec.name)->desc.dtype;
-    if (size_of(type) > size_of(widest)) widest = type;
-  }
-  return widest;
-}
-
 }  // namespace
 
 Model make_model(const ModelConfig& config, uint64_t seed, DType master, WeightCopies copies,
@@ -133,10 +93,10 @@ Model load_model(const fs::path& checkpoint, std::optional<DType> precision, con
   if (!overrides.empty()) model.config = overridden(model.config, overrides, axes);
   model.layout = derive_layout(model.config, axes);
   std::vector<ParameterSpec> specs = parameter_list(model.config, model.layout, axes);
-  const io::SafeTensors file = io::SafeTensors::open(checkpoint / kWeights);
-  check_tensors(file, specs);
+  const io::SafeTensors file = open_weights(checkpoint);
+  check_tensors(file, specs, model.config.tie_embeddings);
   const DType type = precision.value_or(stored_dtype(file, specs));
-  if (!is_real(type)) {
+  if (type != DType::f64 && type != DType::f32 && type != DType::bf16) {
     fail(ErrorCode::usage,
          {"load_model", "a precision of f64, f32 or bf16", std::string(name_of(type)), ""});
   }
@@ -146,9 +106,9 @@ Model load_model(const fs::path& checkpoint, std::optional<DType> precision, con
   return model;
 }
 
-void load_weights(const fs::path& path, Parameters& parameters) {
-  const io::SafeTensors file = io::SafeTensors::open(path);
-  check_tensors(file, parameters.specs());
+void load_weights(const fs::path& checkpoint, const ModelConfig& config, Parameters& parameters) {
+  const io::SafeTensors file = open_weights(checkpoint);
+  check_tensors(file, parameters.specs(), config.tie_embeddings);
   assign_all(file, parameters);
 }
 
@@ -188,7 +148,7 @@ void save_model(const fs::path& folder, const Model& model) {
       parameters.copies() == WeightCopies::bf16 ? DType::bf16 : parameters.master_dtype();
   io::write_atomic(folder / kConfig, io::to_json_text(config_to_json(model.config, stored)));
   // Loaders of other programs want to be told the framework; "pt" is what they all accept.
-  io::write_safetensors(folder / kWeights, tensors, {{"format", "pt"}});
+  io::write_safetensors(folder / kWeightsFile, tensors, {{"format", "pt"}});
 }
 
 }  // namespace weft

@@ -43,12 +43,16 @@ std::filesystem::path find_checkpoint(const std::filesystem::path& model);
 /// Reads config.json and model.safetensors of a checkpoint. `precision`: the type to compute in
 /// (f64, f32 or bf16); none: the type of the stored weights. Any program may have written the
 /// weights: names, shapes and types are checked, every missing, surplus or misshapen tensor is an
-/// Error(input). `overrides`: keys of [model] that give the same weights another reading, such as
-/// model.loop.repeats; Error(config) for other tables, Error(input) where the weights do not fit.
+/// Error(input), but that buffers of old files and a tied head stored twice are passed over
+/// (model/weights_file.h). `overrides`: keys of [model] that give the same weights another reading,
+/// such as model.loop.repeats; Error(config) for other tables, Error(input) where the weights do
+/// not fit.
 Model load_model(const std::filesystem::path& checkpoint, std::optional<DType> precision = {},
                  const Axes& axes = Axes(), const std::vector<io::Override>& overrides = {});
-/// Reads the values of existing parameters from a safetensors file, with the same checks.
-void load_weights(const std::filesystem::path& file, Parameters& parameters);
+/// Reads the values of existing parameters, those of a model of `config`, from a checkpoint's
+/// model.safetensors, with the same checks.
+void load_weights(const std::filesystem::path& checkpoint, const ModelConfig& config,
+                  Parameters& parameters);
 /// The type that programs over this model compute in.
 DType compute_dtype(const Model& model);
 

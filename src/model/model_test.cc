@@ -128,6 +128,85 @@ TEST(Model, RefusesOtherWeights) {
   refused("another model", [](Stored& f) { f.tensors.clear(); });
 }
 
+ModelConfig tied() {
+  ModelConfig c = tiny("transformer");
+  c.tie_embeddings = true;
+  return c;
+}
+
+// Old files hold what is computed from the configuration, and a tied head twice.
+TEST(Model, PassesOverBuffersAndASecondCopyOfATiedHead) {
+  const Model model = make_model(tied(), 7);
+  const ScratchFolder folder;
+  save_model(folder.path(), model);
+  Stored file(model);
+  file.tensors.emplace_back("model.layers.0.self_attn.rotary_emb.inv_freq",
+                            Tensor(DType::f32, {4}));
+  file.tensors.emplace_back("model.rotary_emb.inv_freq", Tensor(DType::f32, {4}));
+  file.tensors.emplace_back("model.layers.0.attn.masked_bias", Tensor(DType::f32, {}));
+  const TensorView table =
+      model.parameters.value(model.parameters.find("model.embed_tokens.weight"));
+  file.tensors.emplace_back("lm_head.weight", convert(table, DType::f32));
+  file.write(folder.path());
+  expect_same_values(load_model(folder.path()).parameters, model.parameters, DType::f32);
+
+  file.tensors.back().second.as<float>()[3] += 1;
+  file.write(folder.path());
+  expect_error(ErrorCode::input, "lm_head.weight", [&] { load_model(folder.path()); });
+  expect_error(ErrorCode::input, "tie_word_embeddings", [&] { load_model(folder.path()); });
+}
+
+TEST(Model, AMissingHeadSuggestsThatItIsTied) {
+  const Model model = make_model(tiny("transformer"), 7);
+  const ScratchFolder folder;
+  save_model(folder.path(), model);
+  Stored file(model);
+  std::erase_if(file.tensors, [](const auto& t) { return t.first == "lm_head.weight"; });
+  file.write(folder.path());
+  expect_error(ErrorCode::input, "tie_word_embeddings true", [&] { load_model(folder.path()); });
+}
+
+TEST(Model, NamesWeightsOfAnotherForm) {
+  const std::pair<const char*, const char*> files[] = {
+      {"pytorch_model.bin", "PyTorch"},
+      {"pytorch_model.bin.index.json", "shards of PyTorch"},
+      {"pytorch_model-00001-of-00002.bin", "PyTorch"},
+      {"model-00001-of-00002.safetensors", "without their index"},
+      {"consolidated.00.pth", "PyTorch"},
+      {"model.Q8_0.gguf", "GGUF"},
+      {"adapter_model.safetensors", "adapter"},
+      {"tf_model.h5", "TensorFlow"},
+      {"model.safetensors.index.json", "damaged"}};
+  for (const auto& [name, part] : files) {
+    const ScratchFolder folder;
+    folder.put(name, "x");
+    expect_error(ErrorCode::input, part, [&] { find_checkpoint(folder.path()); });
+    save_model(folder.path(), make_model(tied(), 7));
+    EXPECT_NO_THROW(load_model(folder.path())) << name;  // the whole file goes first
+    fs::remove(folder / "model.safetensors");
+    expect_error(ErrorCode::input, part, [&] { load_model(folder.path()); });
+  }
+  const ScratchFolder folder;
+  save_model(folder.path(), make_model(tied(), 7));
+  fs::remove(folder / "model.safetensors");
+  folder.put(
+      "model.safetensors.index.json",
+      R"({"weight_map": {"a": "1.safetensors", "b": "2.safetensors", "c": "1.safetensors"}})");
+  expect_error(ErrorCode::input, "weights in 2 shards", [&] { load_model(folder.path()); });
+  expect_error(ErrorCode::input, "max_shard_size", [&] { load_model(folder.path()); });
+  const fs::path file = folder.put("m.gguf", "GGUF");
+  expect_error(ErrorCode::input, "a GGUF file", [&] { find_checkpoint(file); });
+}
+
+TEST(Model, NoticesChangedBytesOfItsWeights) {
+  const ScratchFolder folder;
+  save_model(folder.path(), make_model(tied(), 7));
+  std::string bytes = io::read_text(folder / "model.safetensors", 1 << 20);
+  bytes[bytes.size() - 1] ^= 1;
+  folder.put("model.safetensors", bytes);
+  expect_error(ErrorCode::input, "tensor \"", [&] { load_model(folder.path()); });
+}
+
 TEST(Model, RefusesFoldersThatHoldNone) {
   const ScratchFolder folder;
   expect_error(ErrorCode::input, "config.json", [&] { load_model(folder.path()); });

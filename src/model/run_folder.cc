@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "io/json.h"
 #include "model/model.h"
+#include "model/weights_file.h"
 
 namespace weft {
 namespace {
@@ -51,6 +52,10 @@ bool latest_is_a_copy(const fs::path& run) {
 }
 
 [[noreturn]] void refuse_model(const fs::path& model) {
+  if (const std::string other = weights_of_another_kind(model); !other.empty()) {
+    fail(ErrorCode::input, {model.string(), "a run folder, a checkpoint or an imported model",
+                            other, "beside the weights a config.json must say what they are"});
+  }
   std::error_code ignored;
   const bool run = fs::exists(model / "config.toml", ignored);
   const char* got = run                          ? "a run that has no checkpoint yet"

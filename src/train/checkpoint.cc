@@ -54,7 +54,10 @@ nlohmann::json to_json(const TrainState& s, const TrainConfig& train) {
   nlohmann::json data{{"cursor", s.windows}, {"tokens", s.corpus_tokens}};
   if (!s.train_data.hash.empty()) data["train"] = to_json(s.train_data);
   if (!s.validation_data.hash.empty()) data["validation"] = to_json(s.validation_data);
+  nlohmann::json from;  // null: fresh weights
+  if (!train.from.empty()) from = train.from;
   return {{"step", s.step},
+          {"from", from},
           {"tokens", s.tokens},
           {"data", data},
           {"random", {{"generator", "philox4x32-10"}, {"seed", s.seed}}},
@@ -192,7 +195,7 @@ TrainState read_checkpoint(const io::Path& checkpoint, Model& model, Optimizer& 
                             "was the checkpoint copied here?"});
   }
   TrainState state = read_state(checkpoint / "state.json");
-  load_weights(checkpoint / "model.safetensors", model.parameters);
+  load_weights(checkpoint, model.config, model.parameters);
   const auto file = io::SafeTensors::open(checkpoint / "optimizer.safetensors");
   for (const OptimizerTensor& t : optimizer.state()) file.read(t.name, t.tensor);
   return state;

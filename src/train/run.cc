@@ -10,12 +10,14 @@
 
 #include "base/error.h"
 #include "io/atomic.h"
+#include "model/config_json.h"
 #include "model/model.h"
 #include "train/checkpoint.h"
 #include "train/checkpoint_writer.h"
 #include "train/latest.h"
 #include "train/resume.h"
 #include "train/run_data.h"
+#include "train/start_from.h"
 #include "train/trainer.h"
 
 namespace weft {
@@ -82,6 +84,7 @@ class Run {
   void open();
   void check_stored();
   void take_folder();
+  bool has_checkpoint() const;
   void restore();
   void check_data(const TrainState& state);
   void check_metrics() const;
@@ -141,6 +144,7 @@ void Run::open() {
   TrainingPrograms programs = plan();
   model_.emplace(make_model(config_.model, train().seed, DType::f32,
                             Trainer::weight_copies(train().precision), request_.axes));
+  if (!train().from.empty() && !has_checkpoint()) start_from(train().from, *model_);
   trainer_.emplace(
       *model_,
       Trainer::Options{.train = train(), .runtime = request_.runtime, .axes = request_.axes},
@@ -197,11 +201,17 @@ void Run::check_metrics() const {
                           "was the run copied in part? copy it again, or begin another"});
 }
 
+// Of its own, to resume from.
+bool Run::has_checkpoint() const {
+  std::error_code ignored;
+  return request_.resume && (!step_folders(request_.out).empty() ||
+                             fs::exists(request_.out / "latest" / "config.json", ignored));
+}
+
 void Run::restore() {
   const fs::path& out = request_.out;
-  std::error_code ignored;
   if (!request_.resume) return;
-  if (step_folders(out).empty() && !fs::exists(out / "latest" / "config.json", ignored)) {
+  if (!has_checkpoint()) {
     check_metrics();
     return;
   }
@@ -238,6 +248,8 @@ void Run::announce() const {
   start.corpus_tokens = data_.train_tokens;
   start.validation_tokens = data_.validation_tokens;
   start.task = config_.data.task.name;
+  start.from = train().from;
+  start.elsewhere = refused_elsewhere(config_.model);
   start.memory = memory_;
   start.notes = notes_;
   request_.observer.on_start(start);

@@ -26,6 +26,8 @@ struct RunStart {
   int64_t corpus_tokens = 0;      ///< to train on
   int64_t validation_tokens = 0;  ///< of text; 0: none to evaluate on
   std::string task;               ///< "": text
+  std::string from;               ///< the checkpoint whose weights it starts from; "": fresh ones
+  std::string elsewhere;          ///< refused_elsewhere() of its checkpoints
   MemoryPlan memory;
   /// What a user should know and would not expect, one line each: what was left out of the data,
   /// what the learning rate will do, what was changed or mended when the run was resumed.

@@ -71,10 +71,18 @@ RunConfig read_run_config(const io::Value& root, std::string_view file, const Ax
 
 RunConfig load_run_config(const std::string& source, const std::vector<io::Override>& overrides,
                           const Axes& axes, const TaskRegistry& tasks) {
+  if (source.empty()) refuse_source(source);
   std::string file;
-  io::Value root = source_tree(source, file);
-  for (const io::Override& o : overrides) io::set_path(root, o.path, o.value);
+  const io::Value root = load_run_tree(source, overrides, file);
   return read_run_config(root, file, axes, tasks);
+}
+
+io::Value load_run_tree(const std::string& source, const std::vector<io::Override>& overrides,
+                        std::string& file) {
+  io::Value root;
+  if (!source.empty()) root = source_tree(source, file);
+  for (const io::Override& o : overrides) io::set_path(root, o.path, o.value);
+  return root;
 }
 
 io::Value write_run_config(const RunConfig& config) {

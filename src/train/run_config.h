@@ -28,6 +28,10 @@ RunConfig read_run_config(const io::Value& root, std::string_view file = "",
 RunConfig load_run_config(const std::string& source,
                           const std::vector<io::Override>& overrides = {},
                           const Axes& axes = Axes(), const TaskRegistry& tasks = {});
+/// The tree that is read there, and the file that it stands in ("": a design). A source of "" has
+/// nothing but the overrides.
+io::Value load_run_tree(const std::string& source, const std::vector<io::Override>& overrides,
+                        std::string& file);
 
 /// The tree with every key spelled out. read_run_config gives the configuration back, and its TOML
 /// text is what a run keeps as config.toml.

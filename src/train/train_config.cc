@@ -123,6 +123,7 @@ DataConfig read_data_config(const io::Value& value, std::string_view file,
 TrainConfig read_train_config(const io::Value& value, std::string_view file) {
   TrainConfig t;
   TableReader table(value, file, "train");
+  table.read("from", t.from);
   table.read("steps", t.steps, 0, kMost);
   table.read("batch", t.batch, 1, 1 << 20);
   table.read("accumulate", t.accumulate, 1, 1 << 20);
@@ -161,6 +162,7 @@ io::Value write_data_config(const DataConfig& d) {
 
 io::Value write_train_config(const TrainConfig& t) {
   io::Value out;
+  if (!t.from.empty()) out.at("from") = to_value(t.from);
   out.at("steps") = to_value(t.steps);
   out.at("batch") = to_value(t.batch);
   out.at("accumulate") = to_value(t.accumulate);

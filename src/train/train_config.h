@@ -29,6 +29,7 @@ struct DataConfig {
 };
 
 struct TrainConfig {
+  std::string from;  ///< the model whose weights a run starts from; empty: fresh ones
   int64_t steps = 1000;
   int64_t batch = 8;             ///< windows of model.context tokens in one forward and backward
   int64_t accumulate = 1;        ///< such batches in one update
