@@ -76,9 +76,9 @@ INSTANTIATE_TEST_SUITE_P(
                   "{ from = \"v[l]\", scal = 2 }]\n",
                   "config.toml:5: model.mix[0].terms[1].scal] expected a known key, got \"scal\"; "
                   "did you mean \"scale\"?"},
-        BadConfig{"words_for_terms", "[[model.mix]]\nto = \"v[1..]\"\nterms = [\"v[0]\"]\n",
-                  "config.toml:3: model.mix[0].terms] expected a list of tables, got a string as "
-                  "element 0; terms = [{ from"},
+        BadConfig{
+            "words_for_terms", "[[model.mix]]\nto = \"v[1..]\"\nterms = [\"v[0]\"]\n",
+            "config.toml:3: model.mix[0].terms[0]] expected a table, got a string; terms = ["},
         BadConfig{"table_for_mixes", "[model.mix]\nto = \"v[1]\"\n",
                   "config.toml:1: model.mix] expected [[model.mix]] tables, got a table"},
         BadConfig{"unknown_argument",
@@ -128,8 +128,8 @@ TEST(CliBadSettings, NameTheKeyAndItsBounds) {
   expect_refused(set("data.train=[a.txt,b.txt]"), "--set 'data.train=[\"a.txt\", \"b.txt\"]'");
   expect_refused(set("train.steps=[1]"),
                  "train.steps] expected an integer from 0 to 1099511627776, got the list [1]");
-  expect_refused(set("model.layer=[{layers=3,windw=1}]"),
-                 "model.layer[0].windw] expected a known key");
+  expect_refused(set("model.layer=[{layers=3},{layers=2,windw=1}]"),
+                 "model.layer[1].windw] expected a known key");
   expect_refused(
       set("model.mix=[{to=\"v[1..]\",terms=[{form=\"v[0]\"}]}]"),
       "model.mix[0].terms[0].form] expected a known key, got \"form\"; did you mean \"from\"?");

@@ -378,7 +378,7 @@ TEST(CliOp, TheOtherLayoutGivesTheSame) {
 
 TEST(CliOp, ASwappedLayoutIsNamed) {
   const Scratch scratch;
-  Tensor q(DType::f32, {1, 4, 12, 8}), k(DType::f32, {1, 2, 12, 8}), v = k;
+  Tensor q(DType::f32, {1, 4, 12, 8}), k(DType::f32, {1, 2, 12, 8}), v(DType::f32, {1, 2, 12, 8});
   const auto run = [&](const std::vector<std::string>& more = {}) {
     io::write_safetensors(scratch / "in", {{{"q", q.view()}, {"k", k.view()}, {"v", v.view()}}});
     std::vector<std::string> args = {"op",           "attention", "--in",
@@ -390,11 +390,11 @@ TEST(CliOp, ASwappedLayoutIsNamed) {
   expect_refused(run(), "--layout bhtd");
   EXPECT_EQ(run({"--layout", "bhtd"}).err, "");
   q = Tensor(DType::f32, {1, 12, 4, 8});
-  k = v = Tensor(DType::f32, {1, 12, 2, 8});
+  for (Tensor* t : {&k, &v}) *t = Tensor(DType::f32, {1, 12, 2, 8});
   EXPECT_EQ(run().err, "");
   expect_refused(run({"--layout", "bhtd"}), "--layout bthd");
   // Either way an attention, but one of more heads than keys.
-  q = k = v = Tensor(DType::f32, {1, 4, 12, 8});
+  for (Tensor* t : {&q, &k, &v}) *t = Tensor(DType::f32, {1, 4, 12, 8});
   const Output doubtful = run();
   EXPECT_EQ(doubtful.code, 0);
   EXPECT_NE(doubtful.err.find("warning: 12 heads over 4 keys"), std::string::npos) << doubtful.err;

@@ -77,10 +77,10 @@ void read_overrides(TableReader& table, std::vector<Draft>& drafts, const Axes& 
     table.refuse("layer", "[[model.layer]] entries", std::string(entries->kind()));
   for (size_t i = 0; i < list->size(); ++i) {
     const io::Value& entry = (*list)[i];
-    // Where there is no line to tell the entries by, their number does.
+    // Where there is no line to tell several entries by, their number does.
+    const bool numbered = list->size() > 1 && (entry.line == 0 || table.file().empty());
     TableReader reader(entry, table.file(),
-                       entry.line > 0 && !table.file().empty() ? std::string("model.layer")
-                                                               : fmt::format("model.layer[{}]", i));
+                       numbered ? fmt::format("model.layer[{}]", i) : "model.layer");
     std::vector<int64_t> layers;
     reader.read("layers", layers);
     for (const int64_t l : layers) {

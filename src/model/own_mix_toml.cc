@@ -41,16 +41,15 @@ MixConfig read_mix(const io::Value& value, std::string_view file, const std::str
                  kSuch);
   }
   for (size_t t = 0; t < list->size(); ++t) {
-    if (!(*list)[t].is<io::Value::Table>()) {
-      table.refuse("terms", "a list of tables",
-                   fmt::format("{} as element {}", (*list)[t].kind(), t), kSuch);
+    const io::Value& term = (*list)[t];
+    const std::string name = fmt::format("{}.terms[{}]", path, t);
+    if (!term.is<io::Value::Table>()) {
+      fail(ErrorCode::config,
+           {place_of(file, term.line, name), "a table", std::string(term.kind()), kSuch});
     }
-    mix.terms.push_back(read_term((*list)[t], file, fmt::format("{}.terms[{}]", path, t)));
+    mix.terms.push_back(read_term(term, file, name));
   }
-  const bool lines = !file.empty() && value.line > 0;
-  check_mix(mix, file.empty() ? path
-                 : lines      ? fmt::format("{}:{}: {}", file, value.line, path)
-                              : fmt::format("{}: {}", file, path));
+  check_mix(mix, place_of(file, value.line, path));
   return mix;
 }
 
@@ -76,10 +75,8 @@ io::Value write_term(const MixTermConfig& term) {
 std::vector<MixConfig> read_mixes(const io::Value& tables, std::string_view file) {
   const auto* list = tables.as<io::Value::Array>();
   if (list == nullptr) {
-    const std::string line = tables.line > 0 ? fmt::format(":{}", tables.line) : "";
-    fail(ErrorCode::config,
-         {file.empty() ? "model.mix" : fmt::format("{}{}: model.mix", file, line),
-          "[[model.mix]] tables", std::string(tables.kind()), ""});
+    fail(ErrorCode::config, {place_of(file, tables.line, "model.mix"), "[[model.mix]] tables",
+                             std::string(tables.kind()), ""});
   }
   std::vector<MixConfig> mixes;
   for (size_t i = 0; i < list->size(); ++i) {

@@ -112,20 +112,22 @@ std::string_view key_elsewhere_called(std::string_view name) {
   return name;
 }
 
+std::string place_of(std::string_view file, int line, std::string_view key) {
+  if (file.empty()) return std::string(key);
+  return line > 0 ? fmt::format("{}:{}: {}", file, line, key) : fmt::format("{}: {}", file, key);
+}
+
 TableReader::TableReader(const Value& table, std::string_view file, std::string_view path)
     : table_(table), file_(file), path_(path) {
   if (table.is<Value::Table>()) return;
-  std::string place = file_.empty() ? "" : file_ + ": ";
-  if (table.line != 0 && !file_.empty()) place = fmt::format("{}:{}: ", file_, table.line);
-  fail(ErrorCode::config, {place + path_, "a table", std::string(table.kind()), ""});
+  fail(ErrorCode::config,
+       {place_of(file_, table.line, path_), "a table", std::string(table.kind()), ""});
 }
 
 std::string TableReader::where(std::string_view key) const {
   const Value* v = table_.find(key);
   const std::string name = path_.empty() ? std::string(key) : path_ + "." + std::string(key);
-  if (file_.empty()) return name;
-  return v == nullptr || v->line == 0 ? fmt::format("{}: {}", file_, name)
-                                      : fmt::format("{}:{}: {}", file_, v->line, name);
+  return place_of(file_, v == nullptr ? 0 : v->line, name);
 }
 
 void TableReader::refuse(std::string_view key, std::string expected, std::string got,

@@ -13,6 +13,10 @@
 
 namespace weft {
 
+/// Where a key stands, for messages: "config.toml:12: model.heads", as far as there is a file and a
+/// line (from 1; 0: none).
+std::string place_of(std::string_view file, int line, std::string_view key);
+
 /// Every read leaves `out` as it is where the key is absent. Errors are Error(config) at
 /// "file:line: path.key". The table must outlive the reader.
 class TableReader {

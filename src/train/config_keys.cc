@@ -1,7 +1,5 @@
 #include "train/config_keys.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "base/error.h"
@@ -38,13 +36,6 @@ std::string_view last_part(std::string_view key) {
   return dot == std::string_view::npos ? key : key.substr(dot + 1);
 }
 
-// "file:3: train.dim"
-std::string place(std::string_view file, const io::Value& value, const std::string& key) {
-  if (file.empty()) return key;
-  return value.line == 0 ? fmt::format("{}: {}", file, key)
-                         : fmt::format("{}:{}: {}", file, value.line, key);
-}
-
 }  // namespace
 
 const std::vector<std::string>& config_keys() {
@@ -71,7 +62,7 @@ void refuse_misplaced_keys(const io::Value& root, std::string_view file) {
     if (key.substr(0, key.find('.')) == given.substr(0, given.find('.'))) return;
     const auto& keys = config_keys();
     if (std::find(keys.begin(), keys.end(), given) != keys.end()) return;
-    fail(ErrorCode::config, {place(file, field.value, given), "a known key",
+    fail(ErrorCode::config, {place_of(file, field.value.line, given), "a known key",
                              io::in_quotes(field.key), "did you mean \"" + key + "\"?"});
   };
   const auto* tables = root.as<io::Value::Table>();
