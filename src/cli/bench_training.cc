@@ -25,7 +25,6 @@ ModelConfig sized(const std::string& design, const ModelSize& size, int64_t cont
   model.at("vocab").data = size.vocab;
   model.at("dim").data = size.dim;
   model.at("layers").data = size.layers;
-  model.at("heads").data = size.dim / 64;
   model.at("ffn").data = size.ffn;
   model.at("context").data = context;
   return read_model(model, "");

@@ -20,7 +20,7 @@ TaskSettings with_settings(TaskSettings task, const std::vector<std::string>& se
   for (const std::string& text : settings) {
     const io::Override one = io::parse_override(text);
     const std::string arg = io::to_string(one.path);
-    if (const auto* integer = one.value.as<int64_t>()) {
+    if (const auto integer = one.value.whole()) {
       task = task.with(arg, *integer);
     } else if (const auto* word = one.value.as<std::string>()) {
       task = task.with(arg, *word);

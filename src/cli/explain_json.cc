@@ -42,6 +42,12 @@ json layers_json(const ModelConfig& config, const Explanation& e) {
   return layers;
 }
 
+json sizes_json(const ModelConfig& c) {
+  return {{"vocab", c.vocab}, {"dim", c.dim},           {"layers", c.layers},
+          {"heads", c.heads}, {"head_dim", c.head_dim}, {"attention_width", c.q_width()},
+          {"ffn", c.ffn},     {"context", c.context}};
+}
+
 // Heads whose rows exist in k_proj and v_proj; q_proj and o_proj are always whole.
 json projections_json(const Explanation& e) {
   json layers = json::array();
@@ -77,6 +83,7 @@ std::string explain_json(const ModelConfig& config, const Layout& layout, const 
   json j;
   j["design"] = config.design;
   j["context"] = e.context;
+  j["sizes"] = sizes_json(config);
   j["parameters"] = parameters_json(e);
   j["flops_per_token"] = e.training_flops;
   j["flops"] = {

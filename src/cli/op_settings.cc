@@ -12,7 +12,7 @@ namespace {
 
 Arg to_arg(const std::string& key, const io::Value& value) {
   if (const auto* b = value.as<bool>()) return *b;
-  if (const auto* i = value.as<int64_t>()) return *i;
+  if (const auto whole = value.whole()) return *whole;
   if (const auto* d = value.as<double>()) return *d;
   if (const auto* s = value.as<std::string>()) return *s;
   fail(ErrorCode::usage,

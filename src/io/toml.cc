@@ -65,7 +65,11 @@ void check(std::string_view text, std::string_view where) {
 
 class Converter {
  public:
-  explicit Converter(std::string_view where) : where_(where) {}
+  Converter(std::string_view text, std::string_view where) : where_(where) {
+    for (size_t at = 0; at <= text.size(); at += lines_.back().size() + 1) {
+      lines_.push_back(text.substr(at, text.find('\n', at) - at));
+    }
+  }
 
   Value value(const toml::node& node, int depth) const {
     if (depth > kMostDepth) refuse(node, "at most 32 levels of nesting", "more");
@@ -75,7 +79,7 @@ class Converter {
       case toml::node_type::integer:
         return {node.as_integer()->get(), line_of(node)};
       case toml::node_type::floating_point:
-        return {node.as_floating_point()->get(), line_of(node)};
+        return {node.as_floating_point()->get(), line_of(node), has_exponent(node)};
       case toml::node_type::string:
         return {node.as_string()->get(), line_of(node)};
       case toml::node_type::array:
@@ -91,6 +95,21 @@ class Converter {
   [[noreturn]] void refuse(const toml::node& node, std::string expected, std::string got) const {
     fail(ErrorCode::config,
          {at_line(where_, line_of(node)), std::move(expected), std::move(got), ""});
+  }
+
+  // How a number was spelled, which toml++ does not keep. No other number has an e in it.
+  bool has_exponent(const toml::node& number) const {
+    const toml::source_position begin = number.source().begin;
+    if (begin.line == 0 || begin.line > lines_.size()) return false;
+    std::string_view rest = lines_[begin.line - 1];
+    for (size_t column = 1; column < begin.column && !rest.empty(); ++column) {
+      rest.remove_prefix(1);  // a code point
+      while (!rest.empty() && (static_cast<unsigned char>(rest.front()) & 0xc0) == 0x80) {
+        rest.remove_prefix(1);
+      }
+    }
+    return rest.substr(0, rest.find_first_not_of("+-_.0123456789eE")).find_first_of("eE") !=
+           std::string_view::npos;
   }
 
   Value array(const toml::array& array, int depth) const {
@@ -114,6 +133,7 @@ class Converter {
   }
 
   std::string_view where_;
+  std::vector<std::string_view> lines_;
 };
 
 }  // namespace
@@ -121,7 +141,7 @@ class Converter {
 Value parse_toml(std::string_view text, std::string_view where) {
   check(text, where);
   try {
-    return Converter(where).value(toml::parse(text, where), 0);
+    return Converter(text, where).value(toml::parse(text, where), 0);
   } catch (const toml::parse_error& e) {
     fail(ErrorCode::config, {at_line(where, static_cast<int>(e.source().begin.line)), "valid TOML",
                              without_controls(to_utf8(e.description())), ""});

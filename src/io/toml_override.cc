@@ -1,4 +1,6 @@
 // The overrides of io/toml.h: `--set model.heads=6`.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -76,7 +78,34 @@ void forget_lines(Value& value) {
   }
 }
 
-Value parse_value(std::string_view text, std::string_view whole) {
+// [a, b], of which a shell has taken the quotes, written again with them; "" where it is more than
+// a list of words.
+std::string quoted_list(std::string_view text) {
+  if (text.front() != '[' || text.find_first_of("'\"{}\n") != std::string_view::npos) return {};
+  text.remove_prefix(1);
+  if (!text.empty() && text.back() == ']') text.remove_suffix(1);
+  if (text.find_first_of("[]") != std::string_view::npos) return {};
+  std::string list;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    const std::string_view word = trim(text.substr(at, end - at));
+    if (!word.empty()) list += (list.empty() ? "\"" : ", \"") + std::string(word) + "\"";
+    at = end + 1;
+  }
+  return "[" + list + "]";
+}
+
+[[noreturn]] void refuse_value(std::string_view key, std::string_view text, std::string hint) {
+  const bool list = text.front() == '[';
+  if (list) hint = "strings inside a list need quotes, and a shell takes away those that it sees";
+  if (const std::string again = quoted_list(text); !again.empty()) {
+    hint += fmt::format(": --set '{}={}'", key, again);
+  }
+  fail(ErrorCode::usage, {"--set " + std::string(key), list ? "a TOML list" : "a TOML value",
+                          in_quotes(text), std::move(hint)});
+}
+
+Value parse_value(std::string_view key, std::string_view text, std::string_view whole) {
   if (text.empty()) refuse(whole, "write key='\"\"' for an empty string");
   if (!is_utf8(text)) refuse(whole, "the value is not UTF-8");
   const bool structured = std::string_view("[{\"'").find(text.front()) != std::string_view::npos;
@@ -92,7 +121,7 @@ Value parse_value(std::string_view text, std::string_view whole) {
       return std::move(table.front().value);
     }
   } catch (const Error& e) {
-    if (structured) refuse(whole, e.parts().got + " (strings inside a list need quotes)");
+    if (structured) refuse_value(key, text, e.parts().got);
     return {std::string(text)};
   }
   refuse(whole, "one key and one value");
@@ -104,8 +133,9 @@ Override parse_override(std::string_view text) {
   if (text.size() > kMostBytes) refuse(text, "it is longer than 65536 bytes");
   const size_t equals = find_equals(text);
   if (equals == std::string_view::npos) refuse(text, "there is no =");
-  return {parse_key(trim(text.substr(0, equals)), text),
-          parse_value(trim(text.substr(equals + 1)), text)};
+  const std::string_view key = trim(text.substr(0, equals));
+  KeyPath path = parse_key(key, text);
+  return {std::move(path), parse_value(key, trim(text.substr(equals + 1)), text)};
 }
 
 }  // namespace weft::io

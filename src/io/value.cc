@@ -1,6 +1,7 @@
 #include "io/value.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/error.h"
@@ -14,6 +15,14 @@ auto find_field(Fields& fields, std::string_view key) {
 }
 
 }  // namespace
+
+std::optional<int64_t> Value::whole() const {
+  if (const auto* i = as<int64_t>()) return *i;
+  constexpr double kMost = 0x1p53;  // beyond it doubles leave integers out
+  const auto* d = as<double>();
+  if (d == nullptr || !exponent || std::trunc(*d) != *d || std::fabs(*d) > kMost) return {};
+  return static_cast<int64_t>(*d);
+}
 
 const Value* Value::find(std::string_view key) const {
   const Table* table = as<Table>();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -11,13 +12,14 @@ namespace weft::io {
 
 struct Field;
 
-/// A boolean, integer, real number, string, array or table, with the line it stood on.
+/// A boolean, integer, real number, string, array or table, with how it was written.
 struct Value {
   using Array = std::vector<Value>;
   using Table = std::vector<Field>;  ///< in the order of the text; every key once
 
   std::variant<Table, bool, int64_t, double, std::string, Array> data;  ///< an empty table at first
-  int line = 0;  ///< in its file, from 1; 0 where it came from elsewhere
+  int line = 0;           ///< in its file, from 1; 0 where it came from elsewhere
+  bool exponent = false;  ///< a number that was written with one: 1e3
 
   template <class T>
   bool is() const {
@@ -33,13 +35,15 @@ struct Value {
     return std::get_if<T>(&data);
   }
 
+  /// An integer, also one that was written with an exponent: 1e3 is one, 1.5e0 and 3.0 are not.
+  std::optional<int64_t> whole() const;
   /// The value of a key; null where this is no table or has no such key.
   const Value* find(std::string_view key) const;
   /// The value of a key of a table, added (as an empty table) where there is none.
   Value& at(std::string_view key);
   /// "an integer", "a table", ...
   std::string_view kind() const;
-  /// Type and content; tables compare as sets of keys, lines do not matter.
+  /// Type and content; tables compare as sets of keys, lines and spelling do not matter.
   bool operator==(const Value& other) const;
 };
 

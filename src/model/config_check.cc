@@ -60,7 +60,9 @@ void check_layer(const ModelConfig& c, size_t index, const Axes& axes) {
   const PositionInfo& position = axes.positions.find(layer.position);
   if (position.rotates && c.head_dim % 2 != 0) {
     refuse("model.head_dim", "an even number under position " + layer.position,
-           std::to_string(c.head_dim));
+           std::to_string(c.head_dim),
+           c.q_width() == c.dim ? fmt::format("model.dim / model.heads is {} / {}", c.dim, c.heads)
+                                : "");
   }
   if (!mechanism.traits.recurrent) return;
   if (position.slopes != nullptr) {

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "base/error.h"
+#include "io/utf8.h"
 #include "model/config_check.h"
 #include "model/designs.h"
 #include "model/own_mix_toml.h"
+#include "model/sizes.h"
 #include "model/table_reader.h"
 
 namespace weft {
@@ -18,39 +19,41 @@ using Given = std::map<std::string, Arg>;
 
 // A layer before its arguments are checked: what was given, so that an override can change one of
 // them.
+struct AxisDraft {
+  Given given;
+  std::string where;  // the arguments stand, for messages
+};
 struct Draft {
   LayerConfig layer;
-  Given mechanism, position;
+  AxisDraft mechanism, position;
 };
 
-void read_axis(TableReader& table, const char* key, std::string& name, Given& given) {
-  const std::string before = name;
+template <class Registry>
+const auto& find(const TableReader& table, const char* key, const Registry& registry,
+                 const std::string& name) {
+  return *table.at(key, [&] { return &registry.find(name); });
+}
+
+template <class Registry>
+void read_axis(TableReader& table, const char* key, std::string& name, AxisDraft& draft,
+               const Registry& registry) {
+  const std::string before = name, args = std::string(key) + "_args";
   table.read(key, name);
-  if (name != before) given.clear();
-  table.read(std::string(key) + "_args", given);
+  find(table, key, registry, name);
+  if (name != before) draft.given.clear();
+  table.read(args, draft.given);
+  if (draft.where.empty() || table.has(args)) draft.where = table.where(args);
 }
 
 void read_size(TableReader& table, const char* key, int64_t& size, SizeBounds bounds) {
   table.read(key, size, bounds.least, bounds.most);
 }
 
-void read_layer_keys(TableReader& table, Draft& draft) {
-  read_axis(table, "mechanism", draft.layer.mechanism, draft.mechanism);
-  read_axis(table, "position", draft.layer.position, draft.position);
+void read_layer_keys(TableReader& table, Draft& draft, const Axes& axes) {
+  read_axis(table, "mechanism", draft.layer.mechanism, draft.mechanism, axes.mechanisms);
+  read_axis(table, "position", draft.layer.position, draft.position, axes.positions);
   read_size(table, "kv_heads", draft.layer.kv_heads, size_bounds::heads);
   read_size(table, "window", draft.layer.window, size_bounds::window);
-}
-
-void read_sizes(TableReader& table, ModelConfig& c) {
-  read_size(table, "vocab", c.vocab, size_bounds::vocab);
-  read_size(table, "dim", c.dim, size_bounds::dim);
-  read_size(table, "layers", c.layers, size_bounds::layers);
-  read_size(table, "heads", c.heads, size_bounds::heads);
-  read_size(table, "head_dim", c.head_dim, size_bounds::head_dim);
-  read_size(table, "ffn", c.ffn, size_bounds::ffn);
-  read_size(table, "context", c.context, size_bounds::context);
-  table.read("tie_embeddings", c.tie_embeddings);
-  table.read("norm_eps", c.norm_eps, std::numeric_limits<double>::min(), 1);
 }
 
 void read_loop(TableReader& table, ModelConfig& c) {
@@ -66,37 +69,60 @@ void read_loop(TableReader& table, ModelConfig& c) {
   loop.finish();
 }
 
-void read_overrides(TableReader& table, std::vector<Draft>& drafts) {
+void read_overrides(TableReader& table, std::vector<Draft>& drafts, const Axes& axes) {
   const io::Value* entries = table.take("layer");
   if (entries == nullptr) return;
   const auto* list = entries->as<io::Value::Array>();
   if (list == nullptr)
     table.refuse("layer", "[[model.layer]] entries", std::string(entries->kind()));
-  for (const io::Value& entry : *list) {
-    TableReader reader(entry, table.file(), "model.layer");
+  for (size_t i = 0; i < list->size(); ++i) {
+    const io::Value& entry = (*list)[i];
+    // Where there is no line to tell several entries by, their number does.
+    const bool numbered = list->size() > 1 && (entry.line == 0 || table.file().empty());
+    TableReader reader(entry, table.file(),
+                       numbered ? fmt::format("model.layer[{}]", i) : "model.layer");
     std::vector<int64_t> layers;
-    if (!reader.has("layers"))
-      reader.refuse("layers", "the layers meant", "none", "layers = [0, 1]");
     reader.read("layers", layers);
     for (const int64_t l : layers) {
       if (l < 0 || l >= static_cast<int64_t>(drafts.size())) {
         reader.refuse("layers", fmt::format("layers from 0 to {}", drafts.size() - 1),
                       std::to_string(l));
       }
-      read_layer_keys(reader, drafts[static_cast<size_t>(l)]);
+      read_layer_keys(reader, drafts[static_cast<size_t>(l)], axes);
     }
-    if (layers.empty()) reader.refuse("layers", "the layers meant", "an empty list");
+    if (layers.empty()) {  // what else it says is read all the same: a wrong key may be the reason
+      Draft nobody = drafts.front();
+      read_layer_keys(reader, nobody, axes);
+    }
     reader.finish();
+    if (!reader.has("layers"))
+      reader.refuse("layers", "the layers meant", "none", "layers = [0, 1]");
+    if (layers.empty()) reader.refuse("layers", "the layers meant", "an empty list");
   }
 }
 
-LayerConfig settle(const TableReader& table, const Draft& draft, const Axes& axes) {
+LayerConfig settle(const Draft& draft, const Axes& axes) {
   LayerConfig layer = draft.layer;
-  layer.mechanism_args = Args(table.where("mechanism_args"),
-                              axes.mechanisms.find(layer.mechanism).args, draft.mechanism);
+  layer.mechanism_args = Args(draft.mechanism.where, axes.mechanisms.find(layer.mechanism).args,
+                              draft.mechanism.given);
   layer.position_args =
-      Args(table.where("position_args"), axes.positions.find(layer.position).args, draft.position);
+      Args(draft.position.where, axes.positions.find(layer.position).args, draft.position.given);
   return layer;
+}
+
+// A list that a shell or a hand has written as one word says how lists are written.
+void find_wiring(const TableReader& table, const std::string& name, const WiringRegistry& known) {
+  if (name.find_first_of(", +") == std::string::npos) {
+    find(table, "wiring", known, name);
+    return;
+  }
+  std::string list;
+  for (size_t at = 0; at < name.size();) {
+    const size_t end = std::min(name.find_first_of(", +", at), name.size());
+    if (end > at) list += (list.empty() ? "\"" : ", \"") + name.substr(at, end - at) + "\"";
+    at = end + 1;
+  }
+  table.refuse("wiring", "a list of wirings", io::in_quotes(name), "wiring = [" + list + "]");
 }
 
 void read_wiring(TableReader& table, const Design& design, ModelConfig& c, const Axes& axes) {
@@ -104,13 +130,18 @@ void read_wiring(TableReader& table, const Design& design, ModelConfig& c, const
   table.read("wiring", names);
   table.read("composition", c.composition);
   std::map<std::string, Given> given;
+  std::map<std::string, std::string> places;
   if (const io::Value* args = table.take("wiring_args")) {
     TableReader reader(*args, table.file(), "model.wiring_args");
-    for (const std::string& name : names) reader.read(name, given[name]);
+    for (const std::string& name : names) {
+      reader.read(name, given[name]);
+      places[name] = reader.where(name);
+    }
     reader.finish();
   }
   for (const std::string& name : names) {
-    c.wiring.push_back(configure_wiring(c, name, given[name], axes.wirings));
+    find_wiring(table, name, axes.wirings);
+    c.wiring.push_back(configure_wiring(c, name, given[name], axes.wirings, places[name]));
   }
 }
 
@@ -159,7 +190,7 @@ ModelConfig read_model(const io::Value& value, std::string_view file, const Axes
   TableReader table(value, file, "model");
   ModelConfig c;
   table.read("design", c.design);
-  const Design& design = find_design(c.design);
+  const Design& design = *table.at("design", [&] { return &find_design(c.design); });
   read_sizes(table, c);
   read_loop(table, c);
 
@@ -167,11 +198,11 @@ ModelConfig read_model(const io::Value& value, std::string_view file, const Axes
   draft.layer.mechanism = design.mechanism;
   draft.layer.position = design.position;
   draft.layer.kv_heads = design.kv_heads == nullptr ? c.heads : design.kv_heads(c.heads);
-  read_layer_keys(table, draft);
+  read_layer_keys(table, draft, axes);
   std::vector<Draft> drafts(static_cast<size_t>(c.layers), draft);
-  read_overrides(table, drafts);
+  read_overrides(table, drafts, axes);
   for (int64_t l = 0; l < c.depth(); ++l) {
-    c.layer.push_back(settle(table, drafts[static_cast<size_t>(c.block_of(l))], axes));
+    c.layer.push_back(settle(drafts[static_cast<size_t>(c.block_of(l))], axes));
   }
   ModelConfig unwired = c;
   check_config(unwired, axes);

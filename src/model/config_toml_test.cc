@@ -5,6 +5,7 @@
 #include "io/toml.h"
 #include "model/config_json.h"
 #include "model/designs.h"
+#include "model/sizes.h"
 #include "model/test_models.h"
 
 namespace weft {
@@ -29,17 +30,62 @@ TEST(ReadModel, DefaultsAreThePlainTransformer) {
   EXPECT_EQ(c.layer[5].kv_heads, 6);
   EXPECT_EQ(c.layer[5].position_args.number("theta"), 10000);
   EXPECT_TRUE(c.wiring.empty());
+  EXPECT_EQ(c.ffn, 1024);
   EXPECT_EQ(c, design_config("transformer"));
 }
 
+struct Sizes {
+  int64_t dim, heads, head_dim, kv_heads, ffn;
+  bool operator==(const Sizes&) const = default;
+};
+std::ostream& operator<<(std::ostream& out, const Sizes& s) {
+  return out << "dim " << s.dim << ", " << s.heads << " heads of " << s.head_dim << ", "
+             << s.kv_heads << " kv heads, ffn " << s.ffn;
+}
+
+Sizes sizes(const std::string& keys) {
+  const ModelConfig c = read("[model]\n" + keys);
+  return {c.dim, c.heads, c.head_dim, c.layer.at(0).kv_heads, c.ffn};
+}
+
 TEST(ReadModel, SizesThatAreNotGivenFollow) {
-  const ModelConfig c = read("[model]\ndim = 128\nheads = 4\nlayers = 2");
-  EXPECT_EQ(c.head_dim, 64);  // a default like any other, whatever dim and heads are
-  EXPECT_EQ(c.layer[0].kv_heads, 4);
-  EXPECT_EQ(read("[model]\ndesign = 'gqa'\nheads = 8").layer[0].kv_heads, 2);
-  EXPECT_EQ(read("[model]\ndesign = 'gqa'").layer[0].kv_heads, 2);  // 6 / 4, up to a divisor
-  EXPECT_EQ(read("[model]\ndesign = 'mqa'").layer[0].kv_heads, 1);
-  EXPECT_EQ(read("[model]\ndesign = 'gqa'\nheads = 8\nkv_heads = 4").layer[0].kv_heads, 4);
+  EXPECT_EQ(sizes(""), (Sizes{384, 6, 64, 6, 1024}));
+  EXPECT_EQ(sizes("dim = 128"), (Sizes{128, 2, 64, 2, 384}));
+  EXPECT_EQ(sizes("dim = 64"), (Sizes{64, 1, 64, 1, 192}));
+  EXPECT_EQ(sizes("dim = 768"), (Sizes{768, 12, 64, 12, 2048}));
+  EXPECT_EQ(sizes("dim = 2048"), (Sizes{2048, 32, 64, 32, 5504}));  // 8/3 of it: 5461.3
+  EXPECT_EQ(sizes("heads = 4"), (Sizes{384, 4, 96, 4, 1024}));
+  EXPECT_EQ(sizes("dim = 96\nheads = 3"), (Sizes{96, 3, 32, 3, 256}));
+  EXPECT_EQ(sizes("dim = 128\nkv_heads = 1"), (Sizes{128, 2, 64, 1, 384}));
+  EXPECT_EQ(sizes("dim = 128\nffn = 344"), (Sizes{128, 2, 64, 2, 344}));
+  EXPECT_EQ(usual_ffn(1), 64);
+  EXPECT_EQ(usual_ffn(24), 64);
+  EXPECT_EQ(usual_ffn(25), 128);
+}
+
+TEST(ReadModel, SizesThatAreGivenStand) {
+  EXPECT_EQ(sizes("dim = 32\nheads = 4\nhead_dim = 16"), (Sizes{32, 4, 16, 4, 128}));
+  EXPECT_EQ(sizes("head_dim = 32"), (Sizes{384, 6, 32, 6, 1024}));
+  EXPECT_EQ(sizes("dim = 128\nhead_dim = 32"), (Sizes{128, 2, 32, 2, 384}));
+}
+
+TEST(ReadModel, KvHeadsFollowTheDesign) {
+  EXPECT_EQ(sizes("design = 'gqa'\nheads = 8").kv_heads, 2);
+  EXPECT_EQ(sizes("design = 'gqa'").kv_heads, 2);  // 6 / 4, up to a divisor
+  EXPECT_EQ(sizes("design = 'gqa'\ndim = 1536").kv_heads, 6);
+  EXPECT_EQ(sizes("design = 'mqa'\ndim = 128").kv_heads, 1);
+  EXPECT_EQ(sizes("design = 'gqa'\nheads = 8\nkv_heads = 4").kv_heads, 4);
+}
+
+TEST(ReadModel, SizesThatCannotFollowMustBeGiven) {
+  refused("[model]\ndim = 96", {"c.toml: model.heads", "model.dim = 96", "got none", "64"});
+  refused("[model]\ndim = 32\nhead_dim = 16", {"model.heads", "model.dim = 32", "got none"});
+  refused("[model]\nheads = 5",
+          {"model.head_dim", "model.dim = 384", "model.heads = 5", "got none"});
+  refused("[model]\ndim = 1\nheads = 2", {"model.head_dim", "got none"});
+  refused("[model]\nheads = 128",
+          {"model.head_dim", "even", "got 3", "model.dim / model.heads is 384 / 128"});
+  refused("[model]\ndim = 131072", {"model.heads", "from 1 to 1024", "2048"});
 }
 
 TEST(ReadModel, AWiringBesideADesignReplacesTheDesigns) {
@@ -91,7 +137,7 @@ TEST(ReadModel, MistakesAreRefusedWithTheirLine) {
   refused("[model]\nnorm_eps = nan", {"model.norm_eps", "nan"});
   refused("[model]\nwindow = -1", {"model.window", "-1"});
   refused("[model]\ndim = 9000000000", {"model.dim", "9000000000"});
-  refused("[model]\nlayers = 1000\nheads = 1000", {"model.heads", "at most 65"});
+  refused("[model]\nlayers = 1000\nheads = 1000\nhead_dim = 64", {"model.heads", "at most 65"});
   refused("[model]\nvocab = 9223372036854775807", {"model.vocab", "9223372036854775807"});
   refused("[model]\ndesign = 'reformer'", {"model.design", "did you mean \"resformer\""});
   refused("[model]\ndesign = 3", {"c.toml:2: model.design", "a string", "3"});
@@ -158,7 +204,10 @@ TEST(ConfigJson, ReadsALlamaOfAnotherProgram) {
   j.erase("weft");
   j["rope_theta"] = 500000.0;
   j["rope_scaling"] = nullptr;
+  j.erase("head_dim");
+  j["num_attention_heads"] = 4;
   const ModelConfig c = config_from_json(j, "config.json");
+  EXPECT_EQ(c.head_dim, 96);  // as in the other program: hidden_size / num_attention_heads
   EXPECT_EQ(c.layer[0].kv_heads, 2);
   EXPECT_EQ(c.layer[0].position_args.number("theta"), 500000);
   const auto refuses = [&](const char* key, nlohmann::json value,

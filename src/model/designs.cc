@@ -123,14 +123,18 @@ bool is_design(std::string_view name) {
   return std::any_of(all.begin(), all.end(), [&](const Design& d) { return d.name == name; });
 }
 
-const Design& find_design(std::string_view name) {
+std::vector<std::string> design_names() {
   std::vector<std::string> names;
+  for (const Design& d : designs()) names.emplace_back(d.name);
+  return names;
+}
+
+const Design& find_design(std::string_view name) {
   for (const Design& d : designs()) {
     if (d.name == name) return d;
-    names.emplace_back(d.name);
   }
-  fail(ErrorCode::config,
-       {"model.design", "a known design", fmt::format("\"{}\"", name), suggestion(name, names)});
+  fail(ErrorCode::config, {"model.design", "a known design", fmt::format("\"{}\"", name),
+                           suggestion(name, design_names())});
 }
 
 }  // namespace weft

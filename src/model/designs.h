@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,5 +26,6 @@ std::span<const Design> designs();
 /// Throws Error(config) with the nearest name.
 const Design& find_design(std::string_view name);
 bool is_design(std::string_view name);
+std::vector<std::string> design_names();
 
 }  // namespace weft

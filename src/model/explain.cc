@@ -66,6 +66,13 @@ bool reads_other_layers(const LayerConfig& layer, const Layout& layout, int l) {
 }
 
 // What the mechanisms of the layers mean for the wiring, and for those who train it.
+// Given sizes may disagree: the model is a sound one, though rarely the one that was meant.
+void add_width_note(const ModelConfig& c, std::vector<std::string>& notes) {
+  if (c.q_width() == c.dim) return;
+  notes.push_back(fmt::format("{} heads of {} are {} channels of attention in a model of dim {}",
+                              c.heads, c.head_dim, c.q_width(), c.dim));
+}
+
 void add_mechanism_notes(const ModelConfig& config, const Layout& layout, const Axes& axes,
                          std::vector<std::string>& notes) {
   std::vector<int> unshared;
@@ -142,6 +149,7 @@ Explanation explain(const ModelConfig& config, const Layout& layout, int64_t con
   }
   e.slots = layout.cache.slots;
   e.notes = layout.notes;
+  add_width_note(config, e.notes);
   add_mechanism_notes(config, layout, axes, e.notes);
   return e;
 }

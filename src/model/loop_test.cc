@@ -102,7 +102,8 @@ TEST(Loop, RefusesWhatCannotBe) {
   refused("[model.loop]\nrepeats = 9223372036854775807", {"model.loop.repeats"});
   refused("[model.loop]\ninject = 1", {"model.loop.inject", "true or false"});
   refused("[model.loop]\nturns = 2", {"model.loop.turns", "a known key"});
-  refused("heads = 1024\n[model.loop]\nrepeats = 17", {"model.heads", "with 68 layers"});
+  refused("heads = 1024\nhead_dim = 2\n[model.loop]\nrepeats = 17",
+          {"model.heads", "with 68 layers"});
   refused("[model.loop]\nrepeats = 2\n[[model.layer]]\nlayers = [4]\nwindow = 1",
           {"model.layer.layers", "0 to 3"});
   ModelConfig c = looped(1, 2, 2);

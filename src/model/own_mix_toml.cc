@@ -13,7 +13,6 @@ constexpr double kAny = 1e300;  // check_mix knows the bounds
 
 MixTermConfig read_term(const io::Value& value, std::string_view file, const std::string& path) {
   TableReader table(value, file, path);
-  if (!table.has("from")) table.refuse("from", "the tap that the term reads", "none");
   MixTermConfig term;
   table.read("from", term.from);
   table.read("scale", term.scale, -kAny, kAny);
@@ -21,31 +20,36 @@ MixTermConfig read_term(const io::Value& value, std::string_view file, const std
   table.read("learn", term.learn);
   table.read("raw", term.raw);
   table.read("complement", term.complement);
-  table.finish();
+  table.finish();  // first: where a key is missing, one that nobody knows may be it
+  if (!table.has("from")) table.refuse("from", "the tap that the term reads", "none");
   return term;
 }
 
 MixConfig read_mix(const io::Value& value, std::string_view file, const std::string& path) {
   TableReader table(value, file, path);
-  if (!table.has("to")) table.refuse("to", "the tap that the mix is written on", "none");
   MixConfig mix;
   table.read("name", mix.name);
   table.read("to", mix.to);
   table.read("heads", mix.heads);
   const io::Value* terms = table.take("terms");
+  table.finish();
+  if (!table.has("to")) table.refuse("to", "the tap that the mix is written on", "none");
   const auto* list = terms == nullptr ? nullptr : terms->as<io::Value::Array>();
+  constexpr const char* kSuch = "terms = [{ from = \"v[0]\" }]";
   if (list == nullptr) {
     table.refuse("terms", "a list of terms", terms == nullptr ? "none" : std::string(terms->kind()),
-                 "terms = [{ from = \"v[0]\" }]");
+                 kSuch);
   }
   for (size_t t = 0; t < list->size(); ++t) {
-    mix.terms.push_back(read_term((*list)[t], file, fmt::format("{}.terms[{}]", path, t)));
+    const io::Value& term = (*list)[t];
+    const std::string name = fmt::format("{}.terms[{}]", path, t);
+    if (!term.is<io::Value::Table>()) {
+      fail(ErrorCode::config,
+           {place_of(file, term.line, name), "a table", std::string(term.kind()), kSuch});
+    }
+    mix.terms.push_back(read_term(term, file, name));
   }
-  table.finish();
-  const bool lines = !file.empty() && value.line > 0;
-  check_mix(mix, file.empty() ? path
-                 : lines      ? fmt::format("{}:{}: {}", file, value.line, path)
-                              : fmt::format("{}: {}", file, path));
+  check_mix(mix, place_of(file, value.line, path));
   return mix;
 }
 
@@ -71,8 +75,8 @@ io::Value write_term(const MixTermConfig& term) {
 std::vector<MixConfig> read_mixes(const io::Value& tables, std::string_view file) {
   const auto* list = tables.as<io::Value::Array>();
   if (list == nullptr) {
-    fail(ErrorCode::config, {file.empty() ? "model.mix" : fmt::format("{}: model.mix", file),
-                             "[[model.mix]] tables", std::string(tables.kind()), ""});
+    fail(ErrorCode::config, {place_of(file, tables.line, "model.mix"), "[[model.mix]] tables",
+                             std::string(tables.kind()), ""});
   }
   std::vector<MixConfig> mixes;
   for (size_t i = 0; i < list->size(); ++i) {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <type_traits>
 
 #include "base/error.h"
 #include "io/utf8.h"
@@ -16,40 +18,57 @@ std::string text(const Value& v) {
   if (const auto* b = v.as<bool>()) return *b ? "true" : "false";
   if (const auto* i = v.as<int64_t>()) return std::to_string(*i);
   if (const auto* d = v.as<double>()) return to_string(Arg(*d));
-  if (const auto* s = v.as<std::string>()) return "\"" + *s + "\"";
+  if (const auto* s = v.as<std::string>()) return io::in_quotes(*s);
   return std::string(v.kind());
 }
 
-// Elements of a list of T, or the one element in its place; false where something else is among
-// them.
+// "a list [1, 2]": what stands where one value was expected; short ones in full.
+std::string list_text(const Value& v) {
+  const auto* array = v.as<Value::Array>();
+  if (array == nullptr) return text(v);
+  constexpr size_t kMost = 60;
+  std::string elements;
+  for (const Value& e : *array) elements += (elements.empty() ? "" : ", ") + text(e);
+  return elements.size() > kMost ? "a list of " + std::to_string(array->size())
+                                 : "the list [" + elements + "]";
+}
+
 template <class T>
-bool elements(const Value& v, std::vector<T>& out) {
+std::optional<T> element(const Value& v) {
+  if constexpr (std::is_same_v<T, int64_t>) return v.whole();
+  const T* one = v.as<T>();
+  return one == nullptr ? std::nullopt : std::optional<T>(*one);
+}
+
+// Elements of a list of T, or the one element in its place. What is wrong, "" where nothing is.
+template <class T>
+std::string elements(const Value& v, std::vector<T>& out) {
   out.clear();
-  if (const T* one = v.as<T>()) {
+  if (const std::optional<T> one = element<T>(v)) {
     out.push_back(*one);
-    return true;
+    return {};
   }
   const auto* array = v.as<Value::Array>();
-  if (array == nullptr) return false;
+  if (array == nullptr) return text(v);
   for (const Value& e : *array) {
-    const T* one = e.as<T>();
-    if (one == nullptr) return false;
+    const std::optional<T> one = element<T>(e);
+    if (!one) return fmt::format("{} as element {}", text(e), out.size());
     out.push_back(*one);
   }
-  return true;
+  return {};
 }
 
 bool to_arg(const Value& v, Arg& out) {
   std::vector<int64_t> list;
   if (const auto* b = v.as<bool>()) {
     out = *b;
-  } else if (const auto* i = v.as<int64_t>()) {
-    out = *i;
+  } else if (const auto whole = v.whole()) {
+    out = *whole;
   } else if (const auto* d = v.as<double>()) {
     out = *d;
   } else if (const auto* s = v.as<std::string>()) {
     out = *s;
-  } else if (elements(v, list)) {
+  } else if (elements(v, list).empty()) {
     out = list;
   } else {
     return false;
@@ -57,7 +76,8 @@ bool to_arg(const Value& v, Arg& out) {
   return true;
 }
 
-// What other programs call our keys, where no spelling check would see the likeness.
+}  // namespace
+
 std::string_view key_elsewhere_called(std::string_view name) {
   struct Synonyms {
     std::string_view ours;
@@ -92,22 +112,22 @@ std::string_view key_elsewhere_called(std::string_view name) {
   return name;
 }
 
-}  // namespace
+std::string place_of(std::string_view file, int line, std::string_view key) {
+  if (file.empty()) return std::string(key);
+  return line > 0 ? fmt::format("{}:{}: {}", file, line, key) : fmt::format("{}: {}", file, key);
+}
 
 TableReader::TableReader(const Value& table, std::string_view file, std::string_view path)
     : table_(table), file_(file), path_(path) {
   if (table.is<Value::Table>()) return;
-  std::string place = file_.empty() ? "" : file_ + ": ";
-  if (table.line != 0 && !file_.empty()) place = fmt::format("{}:{}: ", file_, table.line);
-  fail(ErrorCode::config, {place + path_, "a table", std::string(table.kind()), ""});
+  fail(ErrorCode::config,
+       {place_of(file_, table.line, path_), "a table", std::string(table.kind()), ""});
 }
 
 std::string TableReader::where(std::string_view key) const {
   const Value* v = table_.find(key);
   const std::string name = path_.empty() ? std::string(key) : path_ + "." + std::string(key);
-  if (file_.empty()) return name;
-  return v == nullptr || v->line == 0 ? fmt::format("{}: {}", file_, name)
-                                      : fmt::format("{}:{}: {}", file_, v->line, name);
+  return place_of(file_, v == nullptr ? 0 : v->line, name);
 }
 
 void TableReader::refuse(std::string_view key, std::string expected, std::string got,
@@ -116,7 +136,7 @@ void TableReader::refuse(std::string_view key, std::string expected, std::string
 }
 
 void TableReader::wrong(std::string_view key, std::string expected, const Value& got) const {
-  refuse(key, std::move(expected), text(got));
+  refuse(key, std::move(expected), list_text(got));
 }
 
 const Value* TableReader::take(std::string_view key) {
@@ -134,10 +154,11 @@ void TableReader::read(std::string_view key, bool& out) {
 void TableReader::read(std::string_view key, int64_t& out, int64_t least, int64_t most) {
   const Value* v = take(key);
   if (v == nullptr) return;
-  const auto* i = v->as<int64_t>();
-  if (i == nullptr || *i < least || *i > most) {
-    refuse(key, fmt::format("an integer from {} to {}", least, most), text(*v),
-           v->is<double>() ? "integers have no point and no exponent" : "");
+  const std::optional<int64_t> i = v->whole();
+  if (!i || *i < least || *i > most) {
+    refuse(key, fmt::format("an integer from {} to {}", least, most),
+           i ? std::to_string(*i) : list_text(*v),
+           !i && v->is<double>() ? "integers have no point" : "");
   }
   out = *i;
 }
@@ -167,12 +188,16 @@ void TableReader::read(std::string_view key, std::string& out) {
 
 void TableReader::read(std::string_view key, std::vector<std::string>& out) {
   const Value* v = take(key);
-  if (v != nullptr && !elements(*v, out)) wrong(key, "a list of strings", *v);
+  if (v == nullptr) return;
+  const std::string got = elements(*v, out);
+  if (!got.empty()) refuse(key, "a list of strings", got);
 }
 
 void TableReader::read(std::string_view key, std::vector<int64_t>& out) {
   const Value* v = take(key);
-  if (v != nullptr && !elements(*v, out)) wrong(key, "a list of integers", *v);
+  if (v == nullptr) return;
+  const std::string got = elements(*v, out);
+  if (!got.empty()) refuse(key, "a list of integers", got);
 }
 
 void TableReader::read(std::string_view key, std::map<std::string, Arg>& out) {

@@ -8,9 +8,14 @@
 #include <vector>
 
 #include "base/args.h"
+#include "base/error.h"
 #include "io/value.h"
 
 namespace weft {
+
+/// Where a key stands, for messages: "config.toml:12: model.heads", as far as there is a file and a
+/// line (from 1; 0: none).
+std::string place_of(std::string_view file, int line, std::string_view key);
 
 /// Every read leaves `out` as it is where the key is absent. Errors are Error(config) at
 /// "file:line: path.key". The table must outlive the reader.
@@ -40,6 +45,16 @@ class TableReader {
   const std::string& path() const { return path_; }
   [[noreturn]] void refuse(std::string_view key, std::string expected, std::string got,
                            std::string hint = "") const;
+  /// Calls f; an Error(config) of it that names no place of the file is thrown on as one at `key`.
+  template <class F>
+  auto at(std::string_view key, F f) const {
+    try {
+      return f();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::config) throw;
+      refuse(key, error.parts().expected, error.parts().got, error.parts().hint);
+    }
+  }
 
  private:
   [[noreturn]] void wrong(std::string_view key, std::string expected, const io::Value& got) const;
@@ -48,6 +63,10 @@ class TableReader {
   std::string file_, path_;
   std::vector<std::string> known_;
 };
+
+/// What another program's name of a key is here ("learning_rate": "lr"), where no spelling check
+/// would see the likeness; other names as they are.
+std::string_view key_elsewhere_called(std::string_view name);
 
 /// Arguments as they stand in a configuration, every one spelled out.
 io::Value arg_value(const Arg& arg);

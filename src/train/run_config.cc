@@ -8,6 +8,7 @@
 #include "model/config_toml.h"
 #include "model/designs.h"
 #include "model/table_reader.h"
+#include "train/config_keys.h"
 #include "train/run_data.h"
 
 namespace weft {
@@ -20,8 +21,6 @@ const io::Value& table_or_empty(const io::Value* table) {
 }
 
 [[noreturn]] void refuse_source(const std::string& source) {
-  std::vector<std::string> names;
-  for (const Design& d : designs()) names.emplace_back(d.name);
   std::error_code ignored;
   const bool folder = std::filesystem::is_directory(source, ignored);
   const bool path = source.find('/') != std::string::npos || source.ends_with(".toml");
@@ -29,8 +28,12 @@ const io::Value& table_or_empty(const io::Value* table) {
     fail(ErrorCode::input, {source, "a configuration file or the name of a design",
                             folder ? "a folder" : "no such file"});
   }
-  fail(ErrorCode::input, {source, "a configuration file or the name of a design", "neither",
-                          suggestion(source, names)});
+  const std::string key = key_called(source.substr(0, source.find('=')));
+  const bool setting = source.find('=') != std::string::npos && !key.empty();
+  fail(ErrorCode::input,
+       {source, "a configuration file or the name of a design", "neither",
+        setting ? "did you mean --set " + key + source.substr(source.find('=')) + "?"
+                : suggestion(source, design_names())});
 }
 
 io::Value source_tree(const std::string& source, std::string& file) {
@@ -53,6 +56,7 @@ RunConfig read_run_config(const io::Value& root, std::string_view file, const Ax
   TableReader table(root, file, "");
   const io::Value *model = table.take("model"), *data = table.take("data"),
                   *train = table.take("train");
+  refuse_misplaced_keys(root, file);
   table.finish();
   RunConfig config{read_model(table_or_empty(model), file, axes),
                    read_data_config(table_or_empty(data), file, tasks),

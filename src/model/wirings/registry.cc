@@ -53,9 +53,10 @@ const WiringInfo& WiringRegistry::find(std::string_view name) const {
 
 WiringConfig configure_wiring(const ModelConfig& config, std::string_view name,
                               const std::map<std::string, Arg>& given,
-                              const WiringRegistry& registry) {
+                              const WiringRegistry& registry, std::string_view where) {
   const WiringInfo& info = registry.find(name);
-  return {std::string(name), settled(info, config, Args(key_of(name), info.args, given))};
+  const std::string place = where.empty() ? key_of(name) : std::string(where);
+  return {std::string(name), settled(info, config, Args(place, info.args, given))};
 }
 
 Wiring make_wiring(const ModelConfig& config, const WiringConfig& wiring,

@@ -45,11 +45,11 @@ class WiringRegistry {
   std::vector<WiringInfo> wirings_;
 };
 
-/// Checks the arguments of a wiring and settles every default. Throws Error(config) naming
-/// "model.wiring_args.<name>".
+/// Checks the arguments of a wiring and settles every default. Throws Error(config) naming `where`
+/// they stand; "": "model.wiring_args.<name>".
 WiringConfig configure_wiring(const ModelConfig& config, std::string_view name,
                               const std::map<std::string, Arg>& given,
-                              const WiringRegistry& registry);
+                              const WiringRegistry& registry, std::string_view where = "");
 /// The wiring as data.
 Wiring make_wiring(const ModelConfig& config, const WiringConfig& wiring,
                    const WiringRegistry& registry);
