@@ -163,6 +163,7 @@ function(weft_program)
   weft_settings(weft_exe)
   target_link_libraries(weft_exe PRIVATE weft_cli)
   install(TARGETS weft_exe RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  weft_shell_files()
 endfunction()
 
 function(weft_system_tests)

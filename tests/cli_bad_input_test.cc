@@ -44,7 +44,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"whole_real_for_integer", "[model]\nlayers = 32.0\n", "got 32.0; integers have"},
         BadConfig{"negative", "[model]\nlayers = -1\n", "from 1 to 1024, got -1"},
         BadConfig{"real_window", "[model]\nwindow = 1e12\n",
-                  "an integer from 0 to 1073741824, got 1000000000000.0; integers have no point"},
+                  "config.toml:2: model.window] expected an integer from 0 to 1073741824, got "
+                  "1000000000000"},
         BadConfig{"window_of_a_layer", "[[model.layer]]\nlayers = [0]\nwindow = -3\n",
                   "config.toml:3: model.layer.window] expected an integer from 0 to 1073741824"},
         BadConfig{"zero_steps_batch", "[train]\nbatch = 0\n", "batch"},
@@ -56,6 +57,48 @@ INSTANTIATE_TEST_SUITE_P(
                   "learnable"},
         BadConfig{"bad_precision", "[train]\nprecision = \"f16\"\n", "precision"},
         BadConfig{"infinite_rate", "[train]\nlr = inf\n", "lr"},
+        BadConfig{"list_for_integer", "[train]\nsteps = [1]\n",
+                  "config.toml:2: train.steps] expected an integer from 0 to"},
+        BadConfig{"list_of_the_wrong", "[model]\nwiring = [\"cla\", 1]\n",
+                  "config.toml:2: model.wiring] expected a list of strings, got 1 as element 1"},
+        BadConfig{"words_for_a_list", "[model]\nwiring = \"cla,value-residual\"\n",
+                  "wiring = [\"cla\", \"value-residual\"]"},
+        BadConfig{"table_for_tables", "[model.layer]\nlayers = 3\n", "[[model.layer]]"},
+        BadConfig{"word_for_layers", "[[model.layer]]\nlayers = \"all\"\n",
+                  "config.toml:2: model.layer.layers] expected a list of integers, got \"all\""},
+        BadConfig{"unknown_in_a_layer", "[[model.layer]]\nlayers = 3\nwindw = 3\n",
+                  "config.toml:3: model.layer.windw] expected a known key, got \"windw\"; did you"},
+        BadConfig{"unknown_in_a_mix", "[[model.mix]]\nto = \"v[1..]\"\nterm = 3\nterms = []\n",
+                  "config.toml:3: model.mix[0].term] expected a known key, got \"term\"; did you "
+                  "mean \"terms\"?"},
+        BadConfig{"unknown_in_a_term",
+                  "[[model.mix]]\nto = \"v[1..]\"\nterms = [\n{ from = \"v[0]\" },\n"
+                  "{ from = \"v[l]\", scal = 2 }]\n",
+                  "config.toml:5: model.mix[0].terms[1].scal] expected a known key, got \"scal\"; "
+                  "did you mean \"scale\"?"},
+        BadConfig{
+            "words_for_terms", "[[model.mix]]\nto = \"v[1..]\"\nterms = [\"v[0]\"]\n",
+            "config.toml:3: model.mix[0].terms[0]] expected a table, got a string; terms = ["},
+        BadConfig{"table_for_mixes", "[model.mix]\nto = \"v[1]\"\n",
+                  "config.toml:1: model.mix] expected [[model.mix]] tables, got a table"},
+        BadConfig{"unknown_argument",
+                  "[model]\nmechanism = \"stick-breaking\"\n[model.mechanism_args]\n"
+                  "inclusve = true\n",
+                  "config.toml:3: model.mechanism_args] expected a known argument, got "
+                  "\"inclusve\"; did you mean \"inclusive\"?"},
+        BadConfig{"unknown_mechanism_of_a_layer",
+                  "[[model.layer]]\nlayers = [1]\nmechanism = \"sofmax\"\n",
+                  "config.toml:3: model.layer.mechanism] expected a known mechanism, got sofmax"},
+        BadConfig{"unknown_argument_of_a_layer",
+                  "[[model.layer]]\nlayers = [1]\nposition_args = { thet = 3 }\n",
+                  "config.toml:3: model.layer.position_args] expected a known argument, got "
+                  "\"thet\"; did you mean \"theta\"?"},
+        BadConfig{"unknown_argument_of_a_wiring",
+                  "[model]\nwiring = [\"cla\"]\n[model.wiring_args.cla]\nshar = 2\n",
+                  "config.toml:3: model.wiring_args.cla] expected a known argument, got \"shar\""},
+        BadConfig{"unknown_in_a_loop", "[model.loop]\nrepeat = 2\n",
+                  "config.toml:2: model.loop.repeat] expected a known key, got \"repeat\""},
+        BadConfig{"key_of_another_table", "[model]\nlr = 0.1\n", "\"train.lr\""},
         BadConfig{"absurd_context", "[model]\ncontext = 1000000000000\n", "context"}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
@@ -80,6 +123,16 @@ TEST(CliBadSettings, NameTheKeyAndItsBounds) {
   };
   expect_refused(weft({"explain", "transformer", "--set", "model.dim"}), "--set");
   expect_refused(set("model.dimm=3"), "\"dim\"");
+  expect_refused(set("data.train=[a.txt,b.txt"),
+                 "[--set data.train] expected a TOML list, got \"[a.txt,b.txt\"");
+  expect_refused(set("data.train=[a.txt,b.txt]"), "--set 'data.train=[\"a.txt\", \"b.txt\"]'");
+  expect_refused(set("train.steps=[1]"),
+                 "train.steps] expected an integer from 0 to 1099511627776, got the list [1]");
+  expect_refused(set("model.layer=[{layers=3},{layers=2,windw=1}]"),
+                 "model.layer[1].windw] expected a known key");
+  expect_refused(
+      set("model.mix=[{to=\"v[1..]\",terms=[{form=\"v[0]\"}]}]"),
+      "model.mix[0].terms[0].form] expected a known key, got \"form\"; did you mean \"from\"?");
   expect_refused(set("model.dim=-1"),
                  "config.toml: model.dim] expected an integer from 1 to 1048576, got -1");
   expect_refused(set("model.layers=32.0"), "got 32.0; integers have no point");

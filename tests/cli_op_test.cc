@@ -2,10 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <functional>
+#include <nlohmann/json.hpp>
 
 #include "base/random.h"
 #include "cli_run.h"
+#include "io/json.h"
 #include "io/safetensors.h"
 
 namespace weft::system_test {
@@ -326,6 +329,101 @@ TEST(CliOp, RefusesWhatDoesNotFit) {
   EXPECT_FALSE(std::filesystem::exists(scratch / "out"));
   expect_refused(weft({"op", "attention", "--in", "/no/such", "--out", scratch / "out"}),
                  "/no/such");
+}
+
+Tensor turned(const Tensor& t) {
+  const Shape& s = t.shape();
+  const int64_t channels = s.rank() == 4 ? s[3] : 1;
+  Tensor out(t.dtype(), s.rank() == 4 ? Shape{s[0], s[2], s[1], s[3]} : Shape{s[0], s[2], s[1]});
+  for (int64_t b = 0; b < s[0]; ++b) {
+    for (int64_t i = 0; i < s[1]; ++i) {
+      for (int64_t j = 0; j < s[2]; ++j) {
+        for (int64_t c = 0; c < channels; ++c) {
+          out.as<double>()[((b * s[2] + j) * s[1] + i) * channels + c] =
+              t.as<double>()[((b * s[1] + i) * s[2] + j) * channels + c];
+        }
+      }
+    }
+  }
+  return out;
+}
+
+TEST(CliOp, TheOtherLayoutGivesTheSame) {
+  const Scratch scratch;
+  const Problem p;
+  const std::vector<std::string> settings = {"mechanism=stick-breaking", "position=rope"};
+  ASSERT_EQ(run_with(p, scratch, {{"drem", p.d_rem.view()}}, settings).code, 0);
+  std::filesystem::rename(scratch / "out", scratch / "want");
+  const io::SafeTensors want = io::SafeTensors::open(scratch / "want");
+  const Tensor q = turned(p.q), k = turned(p.k), v = turned(p.v), d_o = turned(p.d_o),
+               d_rem = turned(p.d_rem);
+  io::write_safetensors(scratch / "in", {{{"q", q.view()},
+                                          {"k", k.view()},
+                                          {"v", v.view()},
+                                          {"do", d_o.view()},
+                                          {"drem", d_rem.view()}}});
+  std::vector<std::string> args = {"op",    "attention",     "--in",     scratch / "in",
+                                   "--out", scratch / "out", "--layout", "bhtd"};
+  for (const std::string& s : settings) args.insert(args.end(), {"--set", s});
+  const Output got = weft(args);
+  ASSERT_EQ(got.code, 0) << got.err;
+  const io::SafeTensors out = io::SafeTensors::open(scratch / "out");
+  ASSERT_EQ(out.entries().size(), want.entries().size());
+  for (const char* name : {"o", "rem", "dq", "dk", "dv"}) {
+    const Tensor one = out.load(name), other = turned(want.load(name));
+    ASSERT_EQ(one.shape(), other.shape()) << name;
+    EXPECT_EQ(std::memcmp(one.data(), other.data(), one.desc().bytes()), 0) << name;
+  }
+}
+
+TEST(CliOp, ASwappedLayoutIsNamed) {
+  const Scratch scratch;
+  Tensor q(DType::f32, {1, 4, 12, 8}), k(DType::f32, {1, 2, 12, 8}), v(DType::f32, {1, 2, 12, 8});
+  const auto run = [&](const std::vector<std::string>& more = {}) {
+    io::write_safetensors(scratch / "in", {{{"q", q.view()}, {"k", k.view()}, {"v", v.view()}}});
+    std::vector<std::string> args = {"op",           "attention", "--in",
+                                     scratch / "in", "--out",     scratch / "out"};
+    args.insert(args.end(), more.begin(), more.end());
+    return weft(args);
+  };
+  expect_refused(run(), "q, k, v] expected [batch, time, heads, channels]");
+  expect_refused(run(), "--layout bhtd");
+  EXPECT_EQ(run({"--layout", "bhtd"}).err, "");
+  q = Tensor(DType::f32, {1, 12, 4, 8});
+  for (Tensor* t : {&k, &v}) *t = Tensor(DType::f32, {1, 12, 2, 8});
+  EXPECT_EQ(run().err, "");
+  expect_refused(run({"--layout", "bhtd"}), "--layout bthd");
+  // Either way an attention, but one of more heads than keys.
+  for (Tensor* t : {&q, &k, &v}) *t = Tensor(DType::f32, {1, 4, 12, 8});
+  const Output doubtful = run();
+  EXPECT_EQ(doubtful.code, 0);
+  EXPECT_NE(doubtful.err.find("warning: 12 heads over 4 keys"), std::string::npos) << doubtful.err;
+  EXPECT_EQ(run({"--layout", "bhtd"}).err, "");
+  expect_refused(run({"--layout", "thd"}), "one of bthd, bhtd");
+  EXPECT_NE(weft({"op", "--help"}).out.find("[batch, time, heads,"), std::string::npos);
+}
+
+TEST(CliOp, JsonSaysWhatWasComputed) {
+  const Scratch scratch;
+  const Problem p;
+  io::write_safetensors(scratch / "in",
+                        {{{"q", p.q.view()}, {"k", p.k.view()}, {"v", p.v.view()}}});
+  const Output got = weft({"op", "attention", "--in", scratch / "in", "--out", scratch / "out",
+                           "--json", "--set", "position=rope"});
+  ASSERT_EQ(got.code, 0) << got.err;
+  EXPECT_EQ(got.err, "");
+  const nlohmann::json json = io::parse_json(got.out, "op");
+  EXPECT_EQ(json["op"], "attention");
+  EXPECT_EQ(json["mechanism"], "softmax");
+  EXPECT_EQ(json["position"], "rope");
+  EXPECT_EQ(json["layout"], "bthd");
+  EXPECT_EQ(json["dtype"], "f64");
+  EXPECT_EQ(json["kernel"], "ref");
+  EXPECT_EQ(json["sizes"]["kv_heads"], kKv);
+  EXPECT_GT(json["seconds"].get<double>(), 0);
+  ASSERT_EQ(json["outputs"].size(), 1u);
+  EXPECT_EQ(json["outputs"][0]["name"], "o");
+  EXPECT_EQ(json["outputs"][0]["shape"], nlohmann::json({kB, kT, kH, kDv}));
 }
 
 }  // namespace

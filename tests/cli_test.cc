@@ -27,8 +27,89 @@ TEST(Cli, VersionAndHelpGoToStdout) {
   }
 }
 
+TEST(Cli, HelpIsWhereverItIsLookedFor) {
+  const Output bare = weft({});
+  EXPECT_EQ(bare.code, 0);
+  EXPECT_EQ(bare.err, "");
+  EXPECT_NE(bare.out.find("first steps"), std::string::npos) << bare.out;
+  EXPECT_EQ(weft({"help"}).out, bare.out);
+  EXPECT_EQ(weft({"--help"}).out, bare.out);
+  const Output train = weft({"help", "train"});
+  EXPECT_EQ(train.code, 0);
+  EXPECT_NE(train.out.find("weft train [CONFIG] --out NAME [flags]"), std::string::npos);
+  EXPECT_NE(train.out.find("examples\n"), std::string::npos) << train.out;
+  EXPECT_EQ(weft({"train", "--help"}).out, train.out);
+  expect_refused(weft({"help", "trian"}), "did you mean \"train\"?");
+  const Output man = weft({"help", "--man"});
+  EXPECT_EQ(man.out.rfind(".TH WEFT 1 ", 0), 0u);
+  EXPECT_EQ(man.code, 0);
+}
+
+TEST(Cli, KeysGivenAsFlagsAreNamed) {
+  const auto refused = [](std::vector<std::string> more, const std::string& part) {
+    more.insert(more.begin(), {"train", "transformer", "--out", "x"});
+    expect_refused(weft(more), part);
+  };
+  refused({"--lr", "0.001"}, "did you mean --set train.lr=0.001?");
+  refused({"--lr=0.001"}, "did you mean --set train.lr=0.001?");
+  refused({"--learning-rate", "1e-3"}, "did you mean --set train.lr=1e-3?");
+  refused({"--steps", "100"}, "did you mean --set train.steps=100?");
+  refused({"--batch-size=8"}, "did you mean --set train.batch=8?");
+  refused({"--dim", "--resume"}, "did you mean --set model.dim=...?");
+  refused({"lr=0.1"}, "did you mean --set train.lr=0.1?");
+  refused({"train.lr=0.1"}, "did you mean --set train.lr=0.1?");
+  expect_refused(weft({"train", "lr=0.1", "--out", "x"}), "did you mean --set train.lr=0.1?");
+  refused({"--set", "lr=0.1"}, "did you mean \"train.lr\"?");
+  refused({"--set", "model.lr=0.1"}, "did you mean \"train.lr\"?");
+  refused({"--set", "learning_rate=0.1"}, "did you mean \"train.lr\"?");
+  refused({"--ot", "y"}, "did you mean \"--out\"?");
+  refused({"surplus"}, "see weft train --help");
+  expect_refused(weft({"explain", "transformer", "--heads=2"}), "--set model.heads=2");
+  // generate takes no configuration.
+  EXPECT_EQ(weft({"generate", "x", "--lr", "1"}).err.find("train.lr"), std::string::npos);
+}
+
+TEST(Cli, AnIntegerMayHaveAnExponent) {
+  const auto context = [](const std::vector<std::string>& more) {
+    std::vector<std::string> args = {"explain", "transformer", "--json"};
+    args.insert(args.end(), more.begin(), more.end());
+    const Output got = weft(args);
+    EXPECT_EQ(got.code, 0) << got.err;
+    return got.code == 0 ? io::parse_json(got.out, "explain")["context"].get<int64_t>() : -1;
+  };
+  EXPECT_EQ(context({"--set", "model.context=1e3"}), 1000);
+  EXPECT_EQ(context({"--set", "model.context=1.5e3"}), 1500);
+  EXPECT_EQ(context({"--context", "1e3"}), 1000);
+  EXPECT_EQ(context({"--context", "2.5E2"}), 250);
+  for (const char* bad : {"1.5", "1e-1", "1.55e1", "1000.0", "1e30", "e3"}) {
+    expect_refused(weft({"explain", "transformer", "--context", bad}), bad);
+    expect_refused(weft({"explain", "transformer", "--set", std::string("model.context=") + bad}),
+                   "model.context");
+  }
+}
+
+TEST(Cli, CompletionsAreReadByTheirShells) {
+  const Scratch scratch;
+  const std::string script = scratch.file("weft.bash", weft({"completion", "bash"}).out);
+  const auto complete = [&](const std::string& words, int at) {
+    const std::string command = "bash -c '. \"" + script + "\"; compopt() { :; }; COMP_WORDS=(" +
+                                words + "); COMP_CWORD=" + std::to_string(at) +
+                                "; _weft; printf \"%s \" \"${COMPREPLY[@]}\"' > '" +
+                                (scratch / "out") + "' 2>&1";
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return content(scratch / "out");
+  };
+  EXPECT_EQ(complete("weft tr", 1), "train ");
+  EXPECT_EQ(complete("weft train --re", 2), "--resume ");
+  EXPECT_EQ(complete("weft train resf", 2), "resformer ");
+  EXPECT_EQ(complete("weft train --set train.warmup_", 3), "train.warmup_lr= ");
+  EXPECT_EQ(complete("weft op attention --in x --layout bh", 6), "bhtd ");
+  EXPECT_EQ(complete("weft reproduce --scale sm", 3), "smoke ");
+  EXPECT_EQ(complete("weft eval " + script.substr(0, script.size() - 3), 2), script + " ");
+  expect_refused(weft({"completion", "tcsh"}), "one of bash, zsh, fish");
+}
+
 TEST(Cli, UnknownVerbsAreRefusedWithTheNearest) {
-  expect_refused(weft({}), "a verb");
   expect_refused(weft({"trian"}), "\"train\"");
   expect_refused(weft({"generat", "x"}), "\"generate\"");
   for (const char* later : {"import", "export", "serve", "tokenizer", "analyze", "compare"}) {
@@ -185,6 +266,33 @@ TEST(Cli, ExplainEveryDesign) {
   }
 }
 
+TEST(Cli, SizesFollowEachOther) {
+  const auto explained = [](const std::vector<std::string>& settings) {
+    std::vector<std::string> args = {"explain", "transformer", "--json"};
+    for (const std::string& s : settings) args.insert(args.end(), {"--set", s});
+    const Output got = weft(args);
+    EXPECT_EQ(got.code, 0) << got.err;
+    return got.code == 0 ? io::parse_json(got.out, "explain") : nlohmann::json();
+  };
+  const nlohmann::json small = explained({"model.dim=128"});
+  const int64_t layer = 4 * 128 * 128 + 3 * 128 * 384 + 2 * 128;
+  EXPECT_EQ(small["parameters"]["total"], 6 * layer + 128 + 2 * 256 * 128);
+  EXPECT_EQ(small["kv_cache"]["bytes_per_token"], 2 * 6 * 128 * 4);
+  EXPECT_EQ(small["sizes"]["heads"], 2);
+  EXPECT_EQ(small["sizes"]["ffn"], 384);
+  EXPECT_TRUE(small["notes"].empty()) << small["notes"];
+  const nlohmann::json wide = explained({"model.dim=128", "model.heads=6", "model.head_dim=64"});
+  EXPECT_EQ(wide["sizes"]["attention_width"], 384);
+  EXPECT_EQ(wide["notes"].size(), 1u);
+  const Output text = weft({"explain", "transformer", "--set", "model.head_dim=32"});
+  EXPECT_NE(text.out.find("6 heads of 32 are 192 channels of attention in a model of dim 384"),
+            std::string::npos)
+      << text.out;
+  expect_refused(weft({"explain", "transformer", "--set", "model.dim=100"}), "model.heads");
+  expect_refused(weft({"explain", "transformer", "--set", "model.heads=5"}),
+                 "model.dim = 384 and model.heads = 5");
+}
+
 TEST(Cli, ExplainCountsTheTransformer) {
   const nlohmann::json json =
       io::parse_json(weft({"explain", "transformer", "--json"}).out, "json");
@@ -199,6 +307,18 @@ TEST(Cli, ExplainCountsTheTransformer) {
   EXPECT_NE(text.out.find("KV cache in f32"), std::string::npos);
   EXPECT_EQ(text.code, 0);
   EXPECT_NE(text.out.find("parameters"), std::string::npos);
+}
+
+TEST(Cli, AReaderThatHasGoneIsNoFailure) {
+  const Scratch scratch;
+  const std::string command = std::string("bash -c '{ \"") + WEFT_BINARY +
+                              "\" help --man; echo $? > \"" + (scratch / "code") + "\"; } 2> \"" +
+                              (scratch / "err") + "\" | true'";
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    EXPECT_EQ(content(scratch / "err"), "");
+    EXPECT_EQ(content(scratch / "code"), "0\n");
+  }
 }
 
 TEST(Cli, AClosedStdoutIsOneLineAndExitOne) {

@@ -44,6 +44,10 @@ class BenchVerb final : public Verb {
            "peaks and the roofline; designs: training steps beside the transformer's; scaling: "
            "what growing a model costs";
   }
+  std::vector<Example> examples() const override {
+    return {{"weft bench gemm", "what this machine can do at best"},
+            {"weft bench attention --only T=2048 --json", "rows of one length, as JSON"}};
+  }
 
   void declare(Flags& flags) override {
     flags.text("WHAT", what_, "gemm, attention, ops, train, decode, icl, designs or scaling");

@@ -12,6 +12,7 @@
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "io/json.h"
+#include "model/designs.h"
 #include "ops/kernel.h"
 
 namespace weft::cli {
@@ -99,9 +100,15 @@ class CheckVerb final : public Verb {
     return "Hold every kernel against its float64 reference, or a design against what must be true "
            "of it";
   }
+  std::vector<Example> examples() const override {
+    return {{"weft check", "is every kernel right on this machine?"},
+            {"weft check resformer --set model.mechanism=stick-breaking",
+             "does a design train, decode and resume as it must?"}};
+  }
   void declare(Flags& flags) override {
-    flags.text("CONFIG", what_, "a TOML file or a design; none: the kernels of this machine");
-    flags.repeated("--set", settings_, "key=value, overrides the configuration");
+    flags.text("CONFIG", what_, "a TOML file or a design; none: the kernels of this machine")
+        .such_as(design_names());
+    flags.settings(settings_);
   }
 
   int run(const Invocation& invocation) override {

@@ -31,6 +31,7 @@ Console::Console()
 
 void Console::result(std::string_view text) const {
   if (const int error = write_all(STDOUT_FILENO, text); error != 0) {
+    if (error == EPIPE) throw ClosedPipe();
     fail(ErrorCode::runtime, {"stdout", "room for the result", std::strerror(error)});
   }
 }

@@ -5,11 +5,15 @@
 
 namespace weft::cli {
 
+/// Nobody reads stdout any more: what is left to write has no use, and nothing went wrong.
+struct ClosedPipe {};
+
 class Console {
  public:
   Console();
 
-  /// Writes to stdout at once. Throws Error(runtime) where it does not arrive.
+  /// Writes to stdout at once. Throws ClosedPipe where its reader has gone,
+  /// Error(runtime) where it does not arrive otherwise.
   void result(std::string_view text) const;
   /// A line on stderr. What cannot be written there is lost, and nothing else is.
   void note(std::string_view line) const;

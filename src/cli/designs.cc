@@ -149,6 +149,10 @@ class DesignsVerb final : public Verb {
   std::string_view summary() const override {
     return "The named designs; with --all also mechanisms, positions, wirings and tasks";
   }
+  std::vector<Example> examples() const override {
+    return {{"weft designs", "what can be named"},
+            {"weft designs --all", "and out of which parts, with their arguments"}};
+  }
   void declare(Flags& flags) override {
     flags.flag("--all", all_,
                "also mechanisms, positions, wirings and tasks, with their arguments");

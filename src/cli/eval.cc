@@ -26,6 +26,12 @@ class EvalVerb final : public Verb {
   std::string_view summary() const override {
     return "Loss on text, or accuracy at the task of a model, by length of the context";
   }
+  std::vector<Example> examples() const override {
+    return {{"weft eval runs/first --data other.txt",
+             "the loss on a text, and how many bits a byte that is"},
+            {"weft eval runs/first --data other.txt --lengths 64,128,256 --json",
+             "by length of the context, as one JSON document"}};
+  }
 
   void declare(Flags& flags) override {
     flags.text("MODEL", model_, "run, checkpoint or model folder").required();

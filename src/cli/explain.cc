@@ -13,6 +13,7 @@
 #include "io/atomic.h"
 #include "io/json.h"
 #include "model/config_json.h"
+#include "model/designs.h"
 #include "model/draw.h"
 #include "model/picture.h"
 #include "train/checkpoint_writer.h"
@@ -98,10 +99,17 @@ class ExplainVerb final : public Verb {
   std::string_view summary() const override {
     return "Parameters, FLOPs, memory, KV-cache plan and wiring of a configuration";
   }
+  std::vector<Example> examples() const override {
+    return {{"weft explain resformer --set model.dim=512 --set model.layers=12",
+             "a design at another size: what it costs and how it is wired"},
+            {"weft explain runs/first --svg wiring.svg", "a picture of a trained model's wiring"}};
+  }
 
   void declare(Flags& flags) override {
-    flags.text("WHAT", what_, "a TOML file, a design, or a run or model folder").required();
-    flags.repeated("--set", settings_, "key=value, overrides the configuration");
+    flags.text("WHAT", what_, "a TOML file, a design, or a run or model folder")
+        .such_as(design_names())
+        .required();
+    flags.settings(settings_);
     flags.integer("--context", context_, {1, int64_t{1} << 30},
                   "tokens of a window and in the cache (the model's context)");
     flags.word("--svg", svg_, "a file for a picture of the wiring");

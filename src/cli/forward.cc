@@ -2,9 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "cli/output_list.h"
 #include "cli/verb.h"
+#include "io/json.h"
 #include "io/safetensors.h"
 #include "model/builder.h"
 #include "model/model.h"
@@ -107,7 +111,12 @@ class ForwardVerb final : public Verb {
   std::string_view summary() const override {
     return "Logits, and with --grad the loss and every gradient, of given tokens";
   }
-  bool has_json() const override { return false; }
+  std::vector<Example> examples() const override {
+    return {{"weft forward runs/first --tokens ids.safetensors --out logits.safetensors",
+             "the logits of given tokens"},
+            {"weft forward runs/first --tokens ids.safetensors --out all.safetensors --grad --json",
+             "with the loss and every gradient; the loss also as JSON"}};
+  }
 
   void declare(Flags& flags) override {
     flags.text("MODEL", model_, "run, checkpoint or model folder").required();
@@ -123,6 +132,7 @@ class ForwardVerb final : public Verb {
       fail(ErrorCode::input, {tokens_ + ": tokens", "two columns or more with --grad",
                               std::to_string(tokens.time), "the loss is that of the next token"});
     }
+    const auto start = std::chrono::steady_clock::now();
     const Tensor logits = logits_of(model, tokens, invocation.runtime);
     std::vector<io::NamedTensor> out = {{"logits", logits.view()}};
     Gradients gradients;
@@ -133,7 +143,20 @@ class ForwardVerb final : public Verb {
         out.push_back({"grad." + model.parameters.specs()[i].name, gradients.of[i].view()});
       }
     }
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     io::write_safetensors(out_, out);
+    if (invocation.json) {
+      nlohmann::json j{{"model", model_},
+                       {"batch", tokens.batch},
+                       {"time", tokens.time},
+                       {"vocab", model.config.vocab},
+                       {"dtype", name_of(compute_dtype(model))},
+                       {"seconds", took.count()},
+                       {"out", out_},
+                       {"outputs", output_list(out)}};
+      if (grad_) j["loss"] = get(gradients.loss.view(), 0);
+      invocation.console.result(io::to_json_text(j));
+    }
     return 0;
   }
 

@@ -27,6 +27,12 @@ class IclVerb final : public Verb {
     return "The linear-attention optimisation lab: train a run, measure it, the exact minimum of "
            "one layer, all that is known exactly (oracles)";
   }
+  std::vector<Example> examples() const override {
+    return {{"weft icl train --setting default --out icl-run",
+             "train linear attention on regressions in context"},
+            {"weft icl minimum --set d=5 --set n=20",
+             "the best single layer, numerically and in closed form"}};
+  }
 
   void declare(Flags& flags) override {
     std::vector<std::string> names;

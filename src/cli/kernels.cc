@@ -41,6 +41,10 @@ class KernelsVerb final : public Verb {
  public:
   std::string_view name() const override { return "kernels"; }
   std::string_view summary() const override { return "The ops, their kernels, and what runs here"; }
+  std::vector<Example> examples() const override {
+    return {{"weft kernels", "which kernels run here, and why others do not"},
+            {"weft kernels --isa avx2", "and on a lesser machine"}};
+  }
   void declare(Flags&) override {}
 
   int run(const Invocation& invocation) override {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <map>
 
@@ -23,7 +24,8 @@ struct Sizes {
   fail(ErrorCode::input, {in.path().string() + ": " + name, std::move(expected), std::move(got)});
 }
 
-/// A tensor of the file in type `to`, checked against a shape. Only narrowing is refused.
+/// A tensor of the file in type `to`, checked against a shape, as it lies. Only narrowing is
+/// refused.
 Tensor load(const io::SafeTensors& in, const std::string& name, const Shape& shape, DType to) {
   const io::SafeTensors::Entry* entry = in.find(name);
   if (entry == nullptr) refuse(in, name, TensorDesc{to, shape}.str(), "no such tensor");
@@ -37,13 +39,14 @@ Tensor load(const io::SafeTensors& in, const std::string& name, const Shape& sha
   return convert(in.load(name).view(), to);
 }
 
-Sizes read_sizes(const io::SafeTensors& in) {
+Sizes read_sizes(const io::SafeTensors& in, AxisOrder order) {
+  refuse_other_layout(in, order);
   const auto shape = [&](const char* name) {
     const io::SafeTensors::Entry* e = in.find(name);
     if (e == nullptr) refuse(in, name, "a tensor of four dimensions", "no such tensor");
     if (e->desc.shape.rank() != 4) refuse(in, name, "four dimensions", e->desc.str());
     if (e->desc.numel() == 0) refuse(in, name, "at least one element", e->desc.str());
-    return e->desc.shape;
+    return order == AxisOrder::bthd ? e->desc.shape : swapped(e->desc.shape);
   };
   const Shape q = shape("q"), k = shape("k"), v = shape("v");
   const bool second = in.find("k2") != nullptr || in.find("v2") != nullptr;
@@ -102,7 +105,10 @@ std::string file_name(const MechanismParameter& parameter) {
 class Pipeline {
  public:
   Pipeline(const io::SafeTensors& in, const AttentionSettings& settings, const Runtime& runtime)
-      : in_(in), settings_(settings), s_(read_sizes(in)), type_(in.find("q")->desc.dtype) {
+      : in_(in),
+        settings_(settings),
+        s_(read_sizes(in, settings.order)),
+        type_(in.find("q")->desc.dtype) {
     wide_ = type_ == DType::f64 ? DType::f64 : DType::f32;
     const Args& args = settings.mechanism_args;
     rem_ = mechanism_.settings(args).leaves_rest;
@@ -121,8 +127,30 @@ class Pipeline {
     plan();
   }
 
-  std::vector<NamedResult> operator()() {
+  AttentionRun operator()() {
     fill();
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<NamedResult> results = compute();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    for (NamedResult& r : results) {
+      if (settings_.order == AxisOrder::bhtd && r.tensor.shape().rank() >= 3) {
+        r.tensor = swapped(r.tensor);
+      }
+    }
+    return {std::move(results),
+            attention_->plan().kernel,
+            s_.batch,
+            s_.queries,
+            s_.keys,
+            s_.heads,
+            s_.kv_heads,
+            s_.dim,
+            s_.value_dim,
+            took.count()};
+  }
+
+ private:
+  std::vector<NamedResult> compute() {
     forward();
     const Tensor& o = output_ ? output_->out(0) : attention_->out(0);
     std::vector<NamedResult> results;
@@ -134,7 +162,12 @@ class Pipeline {
     return results;
   }
 
- private:
+  /// A tensor of the file whose shape is given in the order of the kernels, in that order.
+  Tensor read(const std::string& name, const Shape& shape, DType to) const {
+    if (settings_.order == AxisOrder::bthd) return load(in_, name, shape, to);
+    return swapped(load(in_, name, swapped(shape), to));
+  }
+
   TensorDesc rows(int64_t width) const { return {type_, {s_.batch * s_.keys, width}}; }
 
   // Inputs of the attention: q, k and v of each set, parameters.
@@ -256,19 +289,19 @@ void Pipeline::fill() {
   const Shape k{s_.batch, s_.keys, s_.kv_heads, s_.dim};
   const Shape v{s_.batch, s_.keys, s_.kv_heads, s_.value_dim};
   const Shape o{s_.batch, s_.queries, s_.heads, s_.value_dim};
-  into_rows(load(in_, "q", {s_.batch, s_.queries, s_.heads, s_.dim}, type_), source(0), s_);
+  into_rows(read("q", {s_.batch, s_.queries, s_.heads, s_.dim}, type_), source(0), s_);
   for (size_t set = 0; set < sets(); ++set) {
-    into_rows(load(in_, set_name("k", set), k, type_), source(1 + 2 * set), s_);
-    into_rows(load(in_, set_name("v", set), v, type_), source(2 + 2 * set), s_);
+    into_rows(read(set_name("k", set), k, type_), source(1 + 2 * set), s_);
+    into_rows(read(set_name("v", set), v, type_), source(2 + 2 * set), s_);
   }
   for (size_t n = 0; n < parameters_.size(); ++n) {
     copy(load(in_, file_name(parameters_[n]), parameters_[n].shape, wide_),
          attention_->in(first_parameter() + n));
   }
   if (!context_.training) return;
-  into_rows(load(in_, "do", o, type_), output_ ? output_->d_out(0) : attention_->d_out(0), s_);
+  into_rows(read("do", o, type_), output_ ? output_->d_out(0) : attention_->d_out(0), s_);
   if (in_.find("drem") != nullptr) {
-    into_rows(load(in_, "drem", {s_.batch, s_.queries, s_.heads}, wide_), attention_->d_out(1), s_);
+    into_rows(read("drem", {s_.batch, s_.queries, s_.heads}, wide_), attention_->d_out(1), s_);
   }
 }
 
@@ -309,8 +342,8 @@ void Pipeline::backward(std::vector<NamedResult>& results) {
 
 }  // namespace
 
-std::vector<NamedResult> run_attention(const io::SafeTensors& in, const AttentionSettings& settings,
-                                       const Runtime& runtime) {
+AttentionRun run_attention(const io::SafeTensors& in, const AttentionSettings& settings,
+                           const Runtime& runtime) {
   return Pipeline(in, settings, runtime)();
 }
 

@@ -21,6 +21,12 @@ class ReproduceVerb final : public Verb {
   std::string_view summary() const override {
     return "A paper's claims, measured again: linear-attention (2310.01082)";
   }
+  std::vector<Example> examples() const override {
+    return {
+        {"weft reproduce linear-attention --scale smoke --out smoke", "does it run? in seconds"},
+        {"weft reproduce linear-attention --out report",
+         "the paper's claims measured again; report.html shows them"}};
+  }
 
   void declare(Flags& flags) override {
     flags.choice("NAME", name_, {"linear-attention"}, "linear-attention").required();

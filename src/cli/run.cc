@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <new>
 
 #include "base/args.h"
 #include "base/error.h"
+#include "cli/help.h"
 #include "cli/verb.h"
 #include "cli/version.h"
 #include "io/utf8.h"
@@ -48,6 +50,10 @@ struct CommonFlags {
 };
 
 std::vector<Entry> declare(CLI::App& root, CommonFlags& common) {
+  root.name("weft");
+  root.allow_extras();
+  root.require_subcommand(0, 1);  // "train" in `weft bench train` is an argument
+  root.set_version_flag("--version", std::string("weft ") + kVersion);
   std::vector<Entry> entries;
   for (std::unique_ptr<Verb>& verb : all_verbs()) {
     CLI::App* app = root.add_subcommand(std::string(verb->name()), std::string(verb->summary()));
@@ -88,24 +94,36 @@ std::string spelled(int argc, const char* const* argv) {
        {"weft", "a verb", io::in_quotes(words.front()), suggestion(words.front(), names)});
 }
 
+/// Of the verb that was named; of none, all of them.
+void help(const CLI::App& root, const Console& console) {
+  const std::vector<Page> pages = all_pages();
+  const auto named = root.get_subcommands();
+  if (named.empty()) console.result(overview(pages, console.width()));
+  for (const Page& page : pages) {
+    if (!named.empty() && page.verb == named.front()->get_name()) {
+      console.result(verb_help(page, console.width()));
+    }
+  }
+}
+
 int dispatch(int argc, const char* const* argv, const Console& console) {
-  CLI::App root("Transformer language models whose attention reaches across tokens and layers");
-  root.name("weft");
-  root.allow_extras();
-  root.require_subcommand(0, 1);  // "train" in `weft bench train` is an argument
-  root.set_version_flag("--version", std::string("weft ") + kVersion);
+  CLI::App root;
   CommonFlags common;
   const std::vector<Entry> entries = declare(root, common);
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    console.result(root.help());
+    help(root, console);
     return 0;
   } catch (const CLI::CallForVersion& version) {
     console.result(std::string(version.what()) + "\n");
     return 0;
   } catch (const CLI::ParseError& error) {
     fail(ErrorCode::usage, {"weft", "arguments as weft --help lists them", error.what()});
+  }
+  if (argc == 1) {
+    help(root, console);
+    return 0;
   }
   for (const Entry& e : entries) {
     if (!e.app->parsed()) continue;
@@ -121,12 +139,43 @@ int dispatch(int argc, const char* const* argv, const Console& console) {
 
 std::vector<std::unique_ptr<Verb>> all_verbs() {
   std::vector<std::unique_ptr<Verb>> verbs;
-  for (const auto make :
-       {make_train, make_eval, make_generate, make_explain, make_op, make_forward, make_check,
-        make_designs, make_kernels, make_icl, make_reproduce, make_bench}) {
+  for (const auto make : {make_train, make_eval, make_generate, make_explain, make_op, make_forward,
+                          make_check, make_designs, make_kernels, make_icl, make_reproduce,
+                          make_bench, make_help, make_completion}) {
     verbs.push_back(make());
   }
   return verbs;
+}
+
+std::vector<Page> all_pages() {
+  CLI::App root;
+  CommonFlags common;
+  std::vector<Page> pages;
+  for (const Entry& e : declare(root, common)) {
+    Page page{std::string(e.verb->name()), std::string(e.verb->summary()), e.flags->declared(),
+              e.verb->examples()};
+    page.declared.push_back({"--help", "", "this help"});
+    pages.push_back(std::move(page));
+  }
+  return pages;
+}
+
+void check_command(std::vector<std::string> words) {
+  CLI::App root;
+  CommonFlags common;
+  const std::vector<Entry> entries = declare(root, common);
+  std::reverse(words.begin(), words.end());  // as CLI11 takes them
+  try {
+    root.parse(words);
+  } catch (const CLI::Success&) {
+    return;
+  } catch (const CLI::ParseError& error) {
+    fail(ErrorCode::usage, {"weft", "arguments as weft --help lists them", error.what()});
+  }
+  for (const Entry& e : entries) {
+    if (e.app->parsed()) return e.flags->check();
+  }
+  refuse_verb(root, entries);
 }
 
 int run(int argc, const char* const* argv) noexcept {
@@ -137,6 +186,8 @@ int run(int argc, const char* const* argv) noexcept {
   const Console console;
   try {
     return dispatch(argc, argv, console);
+  } catch (const ClosedPipe&) {
+    return 0;
   } catch (const Error& error) {
     console.note(std::string("weft: ") + error.what());
     return error.code() == ErrorCode::runtime ? 1 : 2;

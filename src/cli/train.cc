@@ -8,6 +8,7 @@
 #include "cli/signals.h"
 #include "cli/table.h"
 #include "cli/verb.h"
+#include "model/designs.h"
 #include "train/run.h"
 
 namespace weft::cli {
@@ -91,11 +92,19 @@ class TrainVerb final : public Verb {
  public:
   std::string_view name() const override { return "train"; }
   std::string_view summary() const override { return "Train a model, or go on training one"; }
+  std::vector<Example> examples() const override {
+    return {
+        {"weft train resformer --set data.train=book.txt --set data.holdout=0.1 --out runs/first",
+         "a design on a text, of which a tenth is kept to measure on"},
+        {"weft train --resume --out runs/first --set train.steps=2000",
+         "go on with a run, for longer than it was meant to go"}};
+  }
   bool has_json() const override { return false; }
 
   void declare(Flags& flags) override {
-    flags.text("CONFIG", config_, "a TOML file or the name of a design; not needed with --resume");
-    flags.repeated("--set", settings_, "key=value, overrides the configuration");
+    flags.text("CONFIG", config_, "a TOML file or the name of a design; not needed with --resume")
+        .such_as(design_names());
+    flags.settings(settings_);
     flags.word("--out", out_, "the run folder").required();
     flags.flag("--resume", resume_, "go on from the latest checkpoint of the run folder");
   }

@@ -8,6 +8,7 @@
 
 #include "cli/console.h"
 #include "cli/flags.h"
+#include "cli/page.h"
 #include "runtime/runtime.h"
 
 namespace weft::cli {
@@ -26,6 +27,8 @@ class Verb {
 
   virtual std::string_view name() const = 0;
   virtual std::string_view summary() const = 0;
+  /// Two or more command lines worth typing.
+  virtual std::vector<Example> examples() const = 0;
   /// True where `--json` gives one JSON document on stdout.
   virtual bool has_json() const { return true; }
   /// Declares arguments and flags; their values arrive before run().
@@ -46,6 +49,8 @@ std::unique_ptr<Verb> make_kernels();
 std::unique_ptr<Verb> make_icl();
 std::unique_ptr<Verb> make_reproduce();
 std::unique_ptr<Verb> make_bench();
+std::unique_ptr<Verb> make_help();
+std::unique_ptr<Verb> make_completion();
 
 /// All of the above, in the order in which the help lists them.
 std::vector<std::unique_ptr<Verb>> all_verbs();

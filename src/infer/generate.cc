@@ -28,14 +28,12 @@ void check(const Session& session, std::span<const int32_t> prompt, int64_t coun
 
 }  // namespace
 
-std::vector<int32_t> generate(Session& session, std::span<const int32_t> prompt, int64_t count,
-                              const SamplerOptions& options,
-                              const std::function<bool(int32_t)>& on_token) {
+std::vector<int32_t> draw(Session& session, std::span<const int32_t> fed, int64_t count,
+                          const SamplerOptions& options,
+                          const std::function<bool(int32_t)>& on_token) {
   Sampler sampler(options);
-  check(session, prompt, count);
-  std::vector<int32_t> seen(prompt.begin(), prompt.end()), drawn;
+  std::vector<int32_t> seen(fed.begin(), fed.end()), drawn;
   std::vector<double> logits(static_cast<size_t>(session.vocab()));
-  session.feed(prompt);
   while (static_cast<int64_t>(drawn.size()) < count) {
     if (!drawn.empty()) session.feed({&drawn.back(), 1});
     session.logits(0, logits);
@@ -45,6 +43,15 @@ std::vector<int32_t> generate(Session& session, std::span<const int32_t> prompt,
     if (on_token && !on_token(token)) break;
   }
   return drawn;
+}
+
+std::vector<int32_t> generate(Session& session, std::span<const int32_t> prompt, int64_t count,
+                              const SamplerOptions& options,
+                              const std::function<bool(int32_t)>& on_token) {
+  const Sampler checked(options);
+  check(session, prompt, count);
+  session.feed(prompt);
+  return draw(session, prompt, count, options, on_token);
 }
 
 }  // namespace weft

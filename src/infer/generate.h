@@ -20,4 +20,9 @@ std::vector<int32_t> generate(Session& session, std::span<const int32_t> prompt,
                               const SamplerOptions& options,
                               const std::function<bool(int32_t)>& on_token = {});
 
+/// The drawing alone: goes on from a session that was fed `seen`, the last of it just now.
+std::vector<int32_t> draw(Session& session, std::span<const int32_t> seen, int64_t count,
+                          const SamplerOptions& options,
+                          const std::function<bool(int32_t)>& on_token = {});
+
 }  // namespace weft
