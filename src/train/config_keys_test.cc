@@ -37,7 +37,7 @@ TEST(ConfigKeys, AreFoundByTheirLastPart) {
 TEST(ConfigKeys, AKeyInTheWrongTableIsPointedAt) {
   const auto refused = [](const char* text, const char* part) {
     io::expect_error(ErrorCode::config, part,
-                          [&] { read_run_config(io::parse_toml(text, "c.toml"), "c.toml"); });
+                     [&] { read_run_config(io::parse_toml(text, "c.toml"), "c.toml"); });
   };
   refused("lr = 0.1", "c.toml:1: lr] expected a known key, got \"lr\"; did you mean \"train.lr\"?");
   refused("[model]\nlr = 0.1",
