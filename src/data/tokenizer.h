@@ -46,8 +46,8 @@ class ByteTokenizer final : public Tokenizer {
 /// The tokenizer of a name, "byte". Throws Error(config) at any other.
 std::unique_ptr<Tokenizer> make_tokenizer(std::string_view name);
 
-/// Writes tokenizer.json atomically, in the form that Hugging Face's tokenizers library reads and by
-/// which it encodes text to the same ids. Throws Error(usage) for other than a byte tokenizer.
+/// Writes tokenizer.json atomically, in the form that Hugging Face's tokenizers library reads and
+/// by which it encodes text to the same ids. Throws Error(usage) for other than a byte tokenizer.
 void write_tokenizer(const io::Path& path, const Tokenizer& tokenizer);
 /// Reads it back, also in the form of older checkpoints. Throws Error(input) where the file is no
 /// such JSON or of another tokenizer.
