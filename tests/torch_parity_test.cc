@@ -23,7 +23,7 @@ RunConfig parity_config(const std::string& design) {
     dim = 64
     layers = 3
     heads = 4
-    head_dim = 64
+    head_dim = 16
     ffn = 160
     context = {}
     [data]

@@ -16,11 +16,7 @@ namespace {
 std::string text_of(const io::Value* value) {
   if (value == nullptr) return "none";
   if (value->is<io::Value::Table>() || value->is<io::Value::Array>()) {
-    io::Value root;
-    root.at("x") = *value;
-    std::string toml = io::to_toml(root);
-    for (char& c : toml) c = c == '\n' ? ' ' : c;
-    return toml.size() > 80 ? "another" : toml.substr(toml.find('=') + 2);
+    return std::string(value->kind());
   }
   if (const auto* s = value->as<std::string>()) return "\"" + *s + "\"";
   if (const auto* b = value->as<bool>()) return *b ? "true" : "false";
@@ -62,7 +58,7 @@ void check_key(const io::Value& theirs, const io::Field& given, const std::strin
   if (given.key == "context" || first_difference(theirs, read).empty()) return;
   const std::string place = file.empty() ? "config" : std::string(file);
   fail(ErrorCode::config,
-       {place + ": model." + given.key, text_of(before) + " of " + model, text_of(&given.value),
+       {place + ": model." + given.key, text_of(before) + " as in " + model, text_of(&given.value),
         "a run starts from weights of its own sizes and design; leave it out"});
 }
 
