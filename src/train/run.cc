@@ -92,6 +92,8 @@ class Run {
   void announce() const;
   void finish_step();
   void log(bool evaluate);
+  void go_on();
+  [[noreturn]] void fail_with_what_is_kept(const Error& error);
   void checkpoint();
   void collect();
   void written(const io::Path& path);
@@ -192,15 +194,39 @@ TrainOutcome Run::execute() {
   io::write_atomic(request_.out / "config.toml", io::to_toml(write_run_config(config_)));
   began_ = now() - metrics_->seconds();
   announce();
+  try {
+    go_on();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::runtime) throw;
+    fail_with_what_is_kept(error);
+  }
+  outcome_.step = step_;
+  outcome_.stopped = step_ < train().steps;
+  return outcome_;
+}
+
+// From step to step, to the end or until it is asked to stop; the last state is a checkpoint.
+void Run::go_on() {
   while (step_ < train().steps && !stop_asked()) {
     ++step_;
     finish_step();
   }
   collect();
   if (checkpointed_ != step_) checkpoint();
-  outcome_.step = step_;
-  outcome_.stopped = step_ < train().steps;
-  return outcome_;
+}
+
+// The message of a step that failed also says what there is to go on from.
+void Run::fail_with_what_is_kept(const Error& error) {
+  try {
+    collect();
+  } catch (const Error&) {  // then that checkpoint is not there either
+  }
+  ErrorParts parts = error.parts();
+  parts.hint += parts.hint.empty() ? "" : "; ";
+  parts.hint += outcome_.checkpoint.empty() ? "no checkpoint was written yet"
+                                            : fmt::format("the last checkpoint, {}, is unharmed",
+                                                          outcome_.checkpoint.filename().string());
+  fail(error.code(), parts);
 }
 
 void Run::finish_step() {
