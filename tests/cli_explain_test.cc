@@ -215,5 +215,49 @@ TEST(CliExplain, FitsTheTerminal) {
   }
 }
 
+std::string title_of(const std::string& svg) {
+  const size_t at = svg.find("title\">") + 7;
+  return svg.substr(at, svg.find('<', at) - at);
+}
+
+TEST(ExplainPicture, IsNamedAfterTheFileAndItsMixes) {
+  const Scratch scratch;
+  const std::string config = scratch.file(
+      "idea one.toml",
+      "[model]\nlayers = 3\n[[model.mix]]\nname = \"back\"\nto = \"v[1..]\"\nterms = [{ "
+      "from = \"v[l]\" }, { from = \"v[l-1]\", raw = true, gain = 0, learn = true }]\n");
+  EXPECT_EQ(weft({"explain", config, "--svg", scratch / "a.svg"}).code, 0);
+  EXPECT_EQ(title_of(content(scratch / "a.svg")), "idea one: transformer + back");
+  EXPECT_EQ(weft({"explain", "sla", "--svg", scratch / "b.svg"}).code, 0);
+  EXPECT_EQ(title_of(content(scratch / "b.svg")), "sla");
+}
+
+TEST(ExplainPicture, OfARunShowsWhatWasLearned) {
+  const Scratch scratch;
+  const Settings learnable = {"--set", "model.wiring_args.value-residual.variant=\"learnable\""};
+  const auto picture = [&](const Settings& args) {
+    Settings all = {"explain"};
+    all.insert(all.end(), args.begin(), args.end());
+    all.insert(all.end(), {"--svg", scratch / "p.svg"});
+    const Output got = weft(all);
+    EXPECT_EQ(got.code, 0) << got.err;
+    return content(scratch / "p.svg");
+  };
+  Settings settings = learnable;
+  settings.insert(settings.end(), {"--set", "train.lr=0.1", "--set", "train.warmup=0"});
+  const std::string run = train_tiny(scratch, "resformer", settings);
+  const std::string svg = picture({run});
+  EXPECT_EQ(title_of(svg), "run: resformer");
+  EXPECT_NE(svg.find("that was learned"), std::string::npos);
+  EXPECT_EQ(svg.find("class=\"gain\" text-anchor=\"middle\">0.5<"), std::string::npos)
+      << "still the first values";
+  EXPECT_EQ(title_of(picture({run + "/checkpoints/step-20"})), "run, step-20: resformer");
+  // A changed configuration is not the model that was trained, nor is a run without a checkpoint.
+  EXPECT_NE(picture({run, "--set", "model.layers=3"}).find("where it begins"), std::string::npos);
+  std::filesystem::remove_all(run + "/checkpoints");
+  std::filesystem::remove(run + "/latest");
+  EXPECT_NE(picture({run}).find("where it begins"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace weft::system_test

@@ -38,67 +38,69 @@ inline std::string joined(const Words& words) {
   return text;
 }
 
-/// What a verb's help lists, asked once.
+/// What the program's help lists, asked once.
 class Help {
  public:
-  bool has_verb(const std::string& verb) { return lists(text_of(""), "  " + verb + " "); }
+  bool has_verb(const std::string& verb) {
+    const Words all = verbs();
+    return std::find(all.begin(), all.end(), verb) != all.end();
+  }
   bool has_flag(const std::string& verb, const std::string& flag) {
-    const std::string& help = text_of(verb);
-    for (const char* before : {"  ", ",", ", "}) {
-      for (const char* after : {" ", ",", "\n", "="}) {
-        if (options_of(help).find(before + flag + after) != help.npos) return true;
+    for (const std::string& line : lines(verb)) {
+      if (!line.starts_with("  -")) continue;
+      for (size_t at = 0; (at = line.find(flag, at)) != line.npos; ++at) {
+        const char before = line[at - 1];
+        const char after = at + flag.size() < line.size() ? line[at + flag.size()] : ' ';
+        if ((before == ' ' || before == ',') && (after == ' ' || after == ',' || after == '=')) {
+          return true;
+        }
       }
     }
     return false;
   }
-  /// The examples at its end: lines that begin with "weft".
+  /// Its examples: lines that begin with "weft", continued ones joined.
   Words examples(const std::string& verb) {
     Words out;
-    std::istringstream in(text_of(verb));
-    for (std::string line; std::getline(in, line);) {
-      const size_t begin = line.find_first_not_of(' ');
-      if (begin != line.npos && line.substr(begin).starts_with("weft ")) {
-        out.push_back(line.substr(begin));
+    bool continued = false;
+    for (const std::string& line : lines(verb)) {
+      const std::string text = line.substr(std::min(line.find_first_not_of(' '), line.size()));
+      if (continued) {
+        out.back() += " " + text;
+      } else if (text.starts_with("weft ") && text != line) {
+        out.push_back(text);
+      } else {
+        continue;
       }
+      continued = out.back().ends_with('\\');
+      if (continued) out.back().pop_back();
     }
     return out;
   }
+  /// What stands below "verbs", one to a line of two blanks.
   Words verbs() {
     Words out;
-    std::istringstream in(text_of(""));
     bool listing = false;
-    for (std::string line; std::getline(in, line);) {
-      if (listing && line.starts_with("  ") && line.size() > 2 && line[2] != ' ') {
+    for (const std::string& line : lines("")) {
+      if (listing && !line.starts_with("  ")) break;
+      if (listing && line.size() > 2 && line[2] != ' ') {
         out.push_back(line.substr(2, line.find(' ', 2) - 2));
       }
-      listing = listing || line.starts_with("Subcommands");
+      listing = listing || line == "verbs" || line.starts_with("Subcommands");
     }
     return out;
   }
 
  private:
-  static bool lists(const std::string& help, const std::string& entry) {
-    return ("\n" + help).find("\n" + entry) != std::string::npos;
-  }
-  // Lines that list an option, each with a blank before and a line end behind.
-  static std::string options_of(const std::string& help) {
-    std::string out;
-    std::istringstream in(help);
-    for (std::string line; std::getline(in, line);) {
-      const size_t begin = line.find_first_not_of(' ');
-      if (begin != line.npos && begin > 0 && line[begin] == '-') {
-        out += "  " + line.substr(begin) + "\n";
-      }
-    }
-    return out;
-  }
-  const std::string& text_of(const std::string& verb) {
+  Words lines(const std::string& verb) {
     const auto [at, fresh] = texts_.try_emplace(verb);
     if (fresh) {
       const Output got = weft(verb.empty() ? Words{"--help"} : Words{verb, "--help"});
       at->second = got.out + got.err;
     }
-    return at->second;
+    Words all;
+    std::istringstream in(at->second);
+    for (std::string line; std::getline(in, line);) all.push_back(line);
+    return all;
   }
 
   std::map<std::string, std::string> texts_;

@@ -81,4 +81,39 @@ for bytes in 2 9 30 $((size - 1)); do
     fail "rdata_text on a file cut to $bytes bytes: exit $code"
 done
 
+# bench/peers/compare.py, with stand-ins for weft and for PyTorch's processes: a case's rows come when
+# it is measured, with the time that is left; --json is one document.
+if command -v python3 >/dev/null; then
+  cat >"$work/python" <<'END'
+#!/usr/bin/env bash
+[[ "$1" != -c ]] || { echo 9.9; exit 0; }
+echo '{"ready": true}'
+while read -r _; do
+  echo '{"steps": {"token": {"seconds": 0.02}}, "peak_bytes": 1048576}'
+done
+END
+  cat >"$work/weft" <<'END'
+#!/usr/bin/env bash
+echo "$*" >>"${0%/*}/weft.calls"
+wc -l <"${0%/*}/rows" >>"${0%/*}/weft.seen"
+echo '{"results": [{"name": "x", "seconds": 0.01}]}'
+END
+  chmod +x "$work/python" "$work/weft"
+  compare() { python3 "$root/bench/peers/compare.py" --weft "$work/weft" --python "$work/python" --only decode "$@"; }
+  : >"$work/rows"
+  compare --rounds 2 >"$work/rows" 2>"$work/err" || fail "compare.py: $(cat "$work/err")"
+  [[ "$(grep -c 'PyTorch f32  *token  *20.00 ms  2.00' "$work/rows")" == 1 ]] || fail "compare.py: $(cat "$work/rows")"
+  # The heading is there in the first case, its rows in the second.
+  [[ "$(sort -nu "$work/weft.seen" | tr '\n' ' ')" == '1 5 ' ]] || fail "compare.py keeps its rows: $(cat "$work/weft.seen")"
+  grep -q 'decode bf16.* left$' "$work/err" || fail "compare.py says no time: $(cat "$work/err")"
+  ! grep -q $'\r' "$work/err" || fail "compare.py rewrites lines where there is no terminal"
+  compare --rounds 1 --json 2>/dev/null | python3 -c 'import json, sys
+rows = json.load(sys.stdin)["results"]
+assert [r["who"] for r in rows[:3]] == ["Weft", "PyTorch f32", "PyTorch f32, compiled"], rows' || fail "compare.py --json"
+  compare --python "$work/absent" --json 2>/dev/null | python3 -m json.tool >/dev/null || fail "compare.py --json without PyTorch"
+  code=0
+  compare --only nothing >"$work/out" 2>"$work/err" || code=$?
+  [[ "$code" == 2 && ! -s "$work/out" && "$(wc -l <"$work/err")" == 1 ]] || fail "compare.py --only nothing: exit $code"
+fi
+
 ((failures == 0)) && echo "the scripts do what they say"

@@ -5,8 +5,9 @@
                            [--only TEXT] [--threads N] [--json | --markdown]
 
 Every round measures Weft (`weft bench`, its checks included) and then each PyTorch variant, which
-was set up and compiled before; ratios are medians over the rounds. Nothing is installed: where
---python has no PyTorch, it says so and exits 0.
+was set up and compiled before; ratios are medians over the rounds. A row is printed when its case is
+measured; with --json and --markdown, which are written at the end, progress goes to stderr. Nothing
+is installed: where --python has no PyTorch, it says so and exits 0.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SMALL = {"dim": 384, "layers": 6, "heads": 6, "ffn": 1024, "vocab": 256}
@@ -57,11 +59,65 @@ def cases():
         }
 
 
+class Progress:
+    """What is being measured and how long it all still takes, on stderr.
+
+    A line of its own that is written over in a terminal; elsewhere a line when a case begins."""
+
+    def __init__(self, cases, rounds):
+        # A case is set up once, which takes about as long as a round, and measured in rounds by
+        # each contestant; compiled ones count twice.
+        self.weights = [(len(case["peers"]) * 3 + 1) * (rounds + 1) for case in cases]
+        self.done = 0
+        self.begun = time.monotonic()
+        self.terminal = sys.stderr.isatty()
+        self.shown = 0
+        self.case = ""
+
+    def left(self):
+        """Seconds, by what was done so far; None before anything was."""
+        if self.done == 0:
+            return None
+        return (time.monotonic() - self.begun) * (sum(self.weights) / self.done - 1)
+
+    def text(self, what):
+        seconds = self.left()
+        if seconds is None:
+            return what
+        minutes = seconds / 60
+        return f"{what}  {f'{minutes:.0f} min' if minutes >= 1.5 else f'{seconds:.0f} s'} left"
+
+    def begin(self, name):
+        self.case = name
+        if not self.terminal:
+            print(self.text(name), file=sys.stderr, flush=True)
+
+    def step(self, what, weight):
+        """`what` begins; `weight` of the work was done before it."""
+        self.done += weight
+        if self.terminal:
+            self.clear()
+            line = self.text(f"{self.case}: {what}")[: os.get_terminal_size(2).columns - 1]
+            print(line, end="\r", file=sys.stderr, flush=True)
+            self.shown = len(line)
+
+    def end(self, reached):
+        """A case is over; `reached` is the weight of all cases up to it."""
+        self.done = reached
+        self.clear()
+
+    def clear(self):
+        if self.shown:
+            print(" " * self.shown, end="\r", file=sys.stderr, flush=True)
+        self.shown = 0
+
+
 class Peer:
     """One PyTorch variant: a process that waits between its rounds."""
 
     def __init__(self, options, case, precision, compiled):
         self.name = f"PyTorch {precision}{', compiled' if compiled else ''}"
+        self.weight = 2 if compiled else 1
         self.rounds, self.peak = [], 0
         words = [options.python, str(HERE / case["script"]), "--precision", precision,
                  "--threads", str(options.threads), "--seconds", str(options.seconds)]
@@ -96,7 +152,7 @@ class Weft:
     """`weft bench`, started anew each round."""
 
     def __init__(self, options, case):
-        self.name, self.case, self.problem = "Weft", case, None
+        self.name, self.case, self.problem, self.weight = "Weft", case, None, 1
         self.rounds, self.peak = [], 0
         self.command = [options.weft, "bench", *case["weft"], "--json"]
         if options.threads:
@@ -151,15 +207,20 @@ def contestants(options, case):
             yield Peer(options, case, precision, compiled)
 
 
-def run_case(options, case):
+def run_case(options, case, progress):
     """Rows: contestant, step, median seconds, its time over Weft's, peak bytes or the problem."""
-    everyone = list(contestants(options, case))
-    weft = everyone[0]
+    everyone = []
     try:
-        for _ in range(options.rounds):
+        for one in contestants(options, case):
+            everyone.append(one)
+            progress.step(f"{one.name} is set up", one.weight)
+        weft = everyone[0]
+        for number in range(options.rounds):
             for one in everyone:
                 if one.problem is None:
+                    progress.step(f"round {number + 1} of {options.rounds}, {one.name}", 0)
                     one.round()
+                progress.step(f"round {number + 1} of {options.rounds}", one.weight)
             if weft.problem is not None:
                 break
     finally:
@@ -185,22 +246,17 @@ def run_case(options, case):
     return rows
 
 
-def table(rows):
-    lines = []
-    for row in rows:
-        if not lines or row["case"] != lines[-1][0]:
-            lines.append((row["case"], row["case"]))
-        if "problem" in row:
-            text = f"  {row['who']:<26} not measured: {row['problem']}"
-        else:
-            rate = f"{row['tokens_per_second']:8.0f} tok/s" if "tokens_per_second" in row else ""
-            memory = f"{row['peak_bytes'] / 2**20:7.0f} MiB" if row["peak_bytes"] else ""
-            ratio = f"{row['ratio']:5.2f}" if "ratio" in row else ""
-            text = (f"  {row['who']:<26} {row['step']:<18} {row['seconds'] * 1e3:9.2f} ms {ratio} "
-                    f"{rate} {memory}").rstrip()
-        lines.append((row["case"], text))
-    head = "times of one step, over Weft's (above 1: Weft is faster), peak resident memory\n"
-    return head + "\n".join(text for _, text in lines)
+HEAD = "times of one step, over Weft's (above 1: Weft is faster), peak resident memory"
+
+
+def line_of(row):
+    if "problem" in row:
+        return f"  {row['who']:<26} not measured: {row['problem']}"
+    rate = f"{row['tokens_per_second']:8.0f} tok/s" if "tokens_per_second" in row else ""
+    memory = f"{row['peak_bytes'] / 2**20:7.0f} MiB" if row["peak_bytes"] else ""
+    ratio = f"{row['ratio']:5.2f}" if "ratio" in row else ""
+    return (f"  {row['who']:<26} {row['step']:<18} {row['seconds'] * 1e3:9.2f} ms {ratio} "
+            f"{rate} {memory}").rstrip()
 
 
 def markdown(rows):
@@ -240,19 +296,32 @@ def main():
     except OSError:
         version = ""
     if not version:
-        print(f"{options.python} has no PyTorch: nothing to compare with (--python names another)")
+        why = f"{options.python} has no PyTorch: nothing to compare with (--python names another)"
+        print(why, file=sys.stderr if options.json else sys.stdout)
+        if options.json:
+            print(json.dumps({"torch": None, "rounds": 0, "results": []}))
         return 0
+    chosen = [case for case in cases() if options.only in case["name"]]
+    if not chosen:
+        print(f"no case has '{options.only}' in its name: {', '.join(c['name'] for c in cases())}",
+              file=sys.stderr)
+        return 2
+    listed = not (options.json or options.markdown)
+    if listed:
+        print(f"PyTorch {version}, {options.rounds} rounds; {HEAD}", flush=True)
     rows = []
-    for case in cases():
-        if options.only in case["name"]:
-            print(case["name"], file=sys.stderr)
-            rows += run_case(options, case)
+    progress = Progress(chosen, options.rounds)
+    for number, case in enumerate(chosen):
+        progress.begin(case["name"])
+        new = run_case(options, case, progress)
+        progress.end(sum(progress.weights[: number + 1]))
+        rows += new
+        if listed:
+            print("\n".join([case["name"], *map(line_of, new)]), flush=True)
     if options.json:
         print(json.dumps({"torch": version, "rounds": options.rounds, "results": rows}, indent=2))
     elif options.markdown:
         print(f"PyTorch {version}, {options.rounds} rounds.\n\n" + markdown(rows))
-    else:
-        print(f"PyTorch {version}, {options.rounds} rounds; " + table(rows))
     return 0
 
 

@@ -105,13 +105,14 @@ def main():
         return
     torch.set_num_threads(1)
     torch.manual_seed(1)
+    print(f"weft bench icl, then {args.seconds:g} s for each form in PyTorch", file=sys.stderr)
     step, literal = weft_rows(args.weft)
     print(f"{step['name']:<32} {step['seconds'] * 1e3:9.3f} ms")
-    print(f"{literal['name']:<32} {literal['seconds'] * 1e3:9.3f} ms")
+    print(f"{literal['name']:<32} {literal['seconds'] * 1e3:9.3f} ms", flush=True)
     for name, loss in (("Gram form", gram_loss), ("literal form", literal_loss)):
         seconds = median_seconds(torch_step(torch, loss), args.seconds)
         print(f"PyTorch {torch.__version__} {name:<16} {seconds * 1e3:9.3f} ms, "
-              f"{seconds / step['seconds']:.0f} x Weft's step")
+              f"{seconds / step['seconds']:.0f} x Weft's step", flush=True)
 
 
 if __name__ == "__main__":

@@ -114,9 +114,14 @@ bool put_trained_gains(const std::string& source, const std::vector<std::string>
                        Layout& layout) {
   std::error_code ignored;
   if (!settings.empty() || !std::filesystem::is_directory(source, ignored)) return false;
-  const bool run = std::filesystem::is_regular_file(io::Path(source) / "config.toml", ignored);
-  if (run && !std::filesystem::exists(io::Path(source) / "latest", ignored)) return false;
-  return set_gains(layout, io::SafeTensors::open(find_checkpoint(source) / "model.safetensors"));
+  io::Path checkpoint;
+  try {
+    checkpoint = find_checkpoint(source);
+  } catch (const Error&) {
+    if (std::filesystem::exists(io::Path(source) / "config.toml", ignored)) return false;
+    throw;
+  }
+  return set_gains(layout, io::SafeTensors::open(checkpoint / "model.safetensors"));
 }
 
 class ExplainVerb final : public Verb {

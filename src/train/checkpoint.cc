@@ -116,7 +116,7 @@ void check_finite(const Parameters& parameters) {
   if (p < 0) return;
   fail(ErrorCode::runtime, {"weights after the last step", "finite numbers",
                             "first non-finite value in " + parameters.spec(p).name,
-                            "the last checkpoint is unharmed; lower train.lr or look at the data"});
+                            "lower train.lr or look at the data"});
 }
 
 // `write_source`: says in a file of the folder where the model's ids come from.

@@ -93,6 +93,8 @@ class Run {
   void take_last(const LogLine& line);
   void finish_step();
   void log(bool evaluate);
+  void go_on();
+  [[noreturn]] void fail_with_what_is_kept(const Error& error);
   void checkpoint();
   void collect();
   void written(const io::Path& path);
@@ -277,13 +279,12 @@ TrainOutcome Run::execute() {
   began_ = now() - metrics_->last().seconds;
   announce();
   const int64_t first = step_;
-  while (step_ < train().steps && !stop_asked()) {
-    ++step_;
-    if (request_.observer.on_begin) request_.observer.on_begin(step_);
-    finish_step();
+  try {
+    go_on();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::runtime) throw;
+    fail_with_what_is_kept(error);
   }
-  collect();
-  if (checkpointed_ != step_) checkpoint();
   outcome_.step = step_;
   outcome_.steps_done = step_ - first;
   outcome_.stopped = step_ < train().steps;
@@ -291,6 +292,31 @@ TrainOutcome Run::execute() {
   outcome_.tokens = step_ * trainer_->tokens_per_step();
   outcome_.seconds = now() - began_;
   return outcome_;
+}
+
+// From step to step, to the end or until it is asked to stop; the last state is a checkpoint.
+void Run::go_on() {
+  while (step_ < train().steps && !stop_asked()) {
+    ++step_;
+    if (request_.observer.on_begin) request_.observer.on_begin(step_);
+    finish_step();
+  }
+  collect();
+  if (checkpointed_ != step_) checkpoint();
+}
+
+// The message of a step that failed also says what there is to go on from.
+void Run::fail_with_what_is_kept(const Error& error) {
+  try {
+    collect();
+  } catch (const Error&) {  // then that checkpoint is not there either
+  }
+  ErrorParts parts = error.parts();
+  parts.hint += parts.hint.empty() ? "" : "; ";
+  parts.hint += outcome_.checkpoint.empty() ? "no checkpoint was written yet"
+                                            : fmt::format("the last checkpoint, {}, is unharmed",
+                                                          outcome_.checkpoint.filename().string());
+  fail(error.code(), parts);
 }
 
 void Run::finish_step() {

@@ -17,7 +17,7 @@ double scalar(const Program& program, ValueId id) {
 
 [[noreturn]] void not_finite(const std::string& when, const std::string& where) {
   fail(ErrorCode::runtime, {when, "finite numbers", "first non-finite value in " + where,
-                            "the last checkpoint is unharmed; lower train.lr or look at the data"});
+                            "lower train.lr or look at the data"});
 }
 
 // Refuses absurd sizes before any program is built: planning alone would take long then.

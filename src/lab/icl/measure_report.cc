@@ -27,7 +27,7 @@ void write_loss(const MeasuredRun& run, Findings& f) {
   Plot plot{.title = "Evaluation loss", .x_label = "step", .y_label = "loss", .log_y = true};
   plot.lines = {line_of("mean", run, loss_curve()), line_of("median", run, median_curve())};
   f.figure(
-      "loss.svg", plot_svg(plot),
+      "loss.svg", drawing_of(plot),
       fmt::format("Over {} prompts that are never trained on. Where mean and median part, a few "
                   "prompts make the mean.",
                   run.setting.training.eval_batch));
@@ -44,7 +44,7 @@ void write_conditions(const MeasuredRun& run, Findings& f) {
                 line_of("R_live", run, condition_curve(&Condition::r_live)),
                 line_of("R_eig", run, condition_curve(&Condition::r_eig))};
   f.figure(
-      "condition.svg", plot_svg(plot),
+      "condition.svg", drawing_of(plot),
       "R_med: over all coordinates, as published; R_live: without those that no loss can feel; "
       "R_eig: by the sizes of the eigenvalues of that live block.");
   report::TableCells table{"The Hessian on the evaluation batch",
@@ -76,7 +76,7 @@ void write_noises(const MeasuredRun& run, Findings& f) {
               .x_label = "|| g_B - g ||",
               .y_label = "density"};
     bars.bars = {{.name = "noise", .edges = n.histogram.edges, .heights = n.histogram.density}};
-    f.figure(fmt::format("noise_{}.svg", step), plot_svg(bars),
+    f.figure(fmt::format("noise_{}.svg", step), drawing_of(bars),
              fmt::format("{} batches of {} prompts; {} draws lie further out than the picture.",
                          n.draws, n.batch, n.beyond));
     PlotLine line{.name = fmt::format("step {}", step), .marked = false};
@@ -93,7 +93,7 @@ void write_noises(const MeasuredRun& run, Findings& f) {
                           beside(n.sample.hill5, n.null.hill5),
                           beside(n.sample.hill1, n.null.hill1)});
   }
-  f.figure("noise_qq.svg", plot_svg(qq), "Gaussian noise would lie on the diagonal.");
+  f.figure("noise_qq.svg", drawing_of(qq), "Gaussian noise would lie on the diagonal.");
   f.page.table(table);
 }
 
@@ -123,8 +123,8 @@ void write_path(const MeasuredRun& run, Findings& f) {
   const std::string left_out = fmt::format(
       "{} of {} steps have a negative curvature and no logarithm: they are not in the picture.",
       s.negative, s.points.size());
-  f.figure("smoothness.svg", plot_svg(path), left_out);
-  f.figure("local_smoothness.svg", plot_svg(scatter), "Dark: late steps. " + left_out);
+  f.figure("smoothness.svg", drawing_of(path), left_out);
+  f.figure("local_smoothness.svg", drawing_of(scatter), "Dark: late steps. " + left_out);
   f.page.text(
       fmt::format("Spearman's rho of gradient norm and curvature: {}; of the largest "
                   "eigenvalue: {}. L0 {}, L1 {}.",
@@ -147,7 +147,7 @@ void write_learned(const MeasuredRun& run, Findings& f) {
   }
   if (maps.empty()) return;
   f.page.section("matrices", "Learned matrices");
-  f.figure("matrices.svg", heat_maps_svg("After the last step, in white coordinates", maps),
+  f.figure("matrices.svg", heat_maps_drawing("After the last step, in white coordinates", maps),
            "Every map has its own scale.");
   if (run.distances.empty()) return;
   Plot plot{.title = "Distance from multiples of I",
@@ -161,7 +161,7 @@ void write_learned(const MeasuredRun& run, Findings& f) {
     }
     plot.lines.push_back(std::move(line));
   }
-  f.figure("distances.svg", plot_svg(plot), "1: nothing of the matrix is a multiple of I.");
+  f.figure("distances.svg", drawing_of(plot), "1: nothing of the matrix is a multiple of I.");
 }
 
 }  // namespace

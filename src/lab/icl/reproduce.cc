@@ -19,13 +19,21 @@ std::string_view name_of(Scale scale) {
   return scale == Scale::smoke ? "smoke" : scale == Scale::laptop ? "laptop" : "paper";
 }
 
-void write_start(const SuiteSizes& sizes, Scale scale, size_t runs, double seconds, Findings& f) {
+// What a reproduction took, as the command says it too.
+struct Work {
+  size_t searched, measured;  // runs
+  double seconds;
+};
+
+void write_start(const SuiteSizes& sizes, Scale scale, const Work& work, Findings& f) {
   f.page.text(fmt::format(
-      "{} runs of {} seeds in {:.0f} seconds: the main settings for {} steps of {} fresh prompts, "
-      "deeper models for {}, softmax for {}, non-linear labels for {}. Everything here is computed "
-      "by this command from seeds; the same command gives the same numbers on any machine.",
-      runs, sizes.seeds, seconds, sizes.steps, sizes.batch, sizes.depth_steps, sizes.softmax_steps,
-      sizes.nonlinear_steps));
+      "{} runs in {:.0f} seconds: {} that search learning rates, and {} that are measured here, "
+      "with "
+      "{} seeds each: the main settings for {} steps of {} fresh prompts, deeper models for {}, "
+      "softmax for {}, non-linear labels for {}. Everything here is computed by this command from "
+      "seeds; the same command gives the same numbers again.",
+      work.searched + work.measured, work.seconds, work.searched, work.measured, sizes.seeds,
+      sizes.steps, sizes.batch, sizes.depth_steps, sizes.softmax_steps, sizes.nonlinear_steps));
   f.page.text(
       "Numbers of others carry a label: [P] published in the paper's text or tables or stored with "
       "its code, [F] read off a published figure (two digits at best), [O] an independent re-run "
@@ -46,11 +54,11 @@ void write_verdicts(Findings& f) {
   f.page.summary(table);
 }
 
-Findings find(const Runs& runs, const SuiteSizes& sizes, Scale scale, double seconds) {
+Findings find(const Runs& runs, const SuiteSizes& sizes, Scale scale, const Work& work) {
   Findings f("Linear attention as a microscope on training, re-measured",
              fmt::format("arXiv 2310.01082, by `weft reproduce linear-attention --scale {}`",
                          name_of(scale)));
-  write_start(sizes, scale, runs.all().size(), seconds, f);
+  write_start(sizes, scale, work, f);
   write_gap(runs, f);
   write_noise(runs, f);
   write_condition(runs, f);
@@ -123,9 +131,10 @@ ReproduceOutcome reproduce(const ReproduceRequest& request) {
   const Runs runs(run(suite_jobs(request.scale, rates), "training and measuring", turn, 1));
   if (stopped()) return {.stopped = true, .seconds = elapsed()};
 
-  outcome.runs = static_cast<int64_t>(tuning.size() + runs.all().size());
-  outcome.seconds = elapsed();
-  const Findings findings = find(runs, sizes_of(request.scale), request.scale, outcome.seconds);
+  const Work work{tuning.size(), runs.all().size(), elapsed()};
+  outcome.runs = static_cast<int64_t>(work.searched + work.measured);
+  outcome.seconds = work.seconds;
+  const Findings findings = find(runs, sizes_of(request.scale), request.scale, work);
   write_files(request.out, findings, runs, request.scale, rates, outcome.seconds);
   for (const Verdict& v : findings.verdicts()) {
     outcome.verdicts.emplace_back(v.claim, fmt::format("{}: {}", word_of(v.answer), v.reason));

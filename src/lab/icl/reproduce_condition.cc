@@ -34,7 +34,7 @@ void curves(const Runs& runs, Findings& f) {
               .log_y = true};
     add_curve(plot, "SGD, momentum", runs.of("default/sgd"), condition_curve(d.ratio), 0.5, 1);
     add_curve(plot, "Adam", runs.of("default/adam"), condition_curve(d.ratio), 0.5, 0);
-    f.figure(fmt::format("{}.svg", d.id), plot_svg(plot),
+    f.figure(fmt::format("{}.svg", d.id), drawing_of(plot),
              "Mean over seeds; the band is half their standard deviation to each side, as "
              "published.");
   }
@@ -54,7 +54,7 @@ void curves(const Runs& runs, Findings& f) {
     }
     plot.lines.push_back(std::move(line));
   }
-  f.figure("r_live_ratio.svg", plot_svg(plot),
+  f.figure("r_live_ratio.svg", drawing_of(plot),
            "Ratio of each seed, then the mean. Above 1 Adam walks where the loss is better "
            "conditioned.");
 }
@@ -72,7 +72,7 @@ void negative_figure(const Runs& runs, Findings& f) {
   };
   add_curve(plot, "SGD, momentum", runs.of("default/sgd"), negative, 0.5, 1);
   add_curve(plot, "Adam", runs.of("default/adam"), negative, 0.5, 0);
-  f.figure("negative.svg", plot_svg(plot),
+  f.figure("negative.svg", drawing_of(plot),
            "Where there are any the loss is not convex: sizes of eigenvalues are used, and their "
            "signs are lost in every one of these ratios.");
 }

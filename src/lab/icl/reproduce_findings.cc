@@ -65,9 +65,9 @@ const Quantity* Findings::find(std::string_view id) const {
   return nullptr;
 }
 
-void Findings::figure(std::string file, std::string svg, std::string_view caption) {
-  page.figure(svg, caption);
-  figures_.push_back({std::move(file), std::move(svg)});
+void Findings::figure(std::string file, report::Drawing drawing, std::string_view caption) {
+  page.figure(drawing, caption);
+  figures_.push_back({std::move(file), std::move(drawing.wide)});
 }
 
 void Findings::verdict(std::string claim, Answer answer, std::string reason) {

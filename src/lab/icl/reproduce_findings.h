@@ -59,7 +59,7 @@ class Findings {
   /// Null where it was not measured.
   const Quantity* find(std::string_view id) const;
   /// Also onto the page.
-  void figure(std::string file, std::string svg, std::string_view caption);
+  void figure(std::string file, report::Drawing drawing, std::string_view caption);
   void verdict(std::string claim, Answer answer, std::string reason);
   /// A table of the quantities that others measured too, and whose id begins with one of
   /// `prefixes`: ours beside theirs.

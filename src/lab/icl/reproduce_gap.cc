@@ -144,7 +144,7 @@ void write_gap(const Runs& runs, Findings& f) {
     add_floor(plot, "descent, exact", kDescentFloor, steps, 4);
     add_floor(plot, "GD++, best known", kPreconditionedFloor, steps, 2);
   }
-  f.figure("gap.svg", plot_svg(plot),
+  f.figure("gap.svg", drawing_of(plot),
            "Mean over seeds; the band is a quarter of their standard deviation to each side, as "
            "published. Dotted: the exact floor of three steps of gradient descent on each prompt, "
            "and the best known one where the layers also precondition the covariates (GD++).");
@@ -184,7 +184,7 @@ void write_tails(const Runs& runs, Findings& f) {
     const RunCurve curve = median ? median_curve() : clipped ? clipped_curve() : loss_curve();
     add_curve(plot, "SGD, momentum", sgd, curve, 0.25, 1);
     add_curve(plot, "Adam", adam, curve, 0.25, 0);
-    f.figure("gap_" + group + ".svg", plot_svg(plot),
+    f.figure("gap_" + group + ".svg", drawing_of(plot),
              "Mean over seeds; the band is a quarter of their standard deviation to each side.");
   }
   averages_table(runs, f);

@@ -41,7 +41,7 @@ void distance_figure(const Members& runs, Findings& f, std::string file, std::st
     };
     add_curve(plot, runs[0]->distance_names[i], runs, curve, 0.25, static_cast<int>(i));
   }
-  f.figure(std::move(file), plot_svg(plot),
+  f.figure(std::move(file), drawing_of(plot),
            "Mean over seeds; the band is a quarter of their standard deviation to each side. A "
            "random matrix stands near 1.");
 }
@@ -95,15 +95,16 @@ void write_matrices(const Runs& runs, Findings& f) {
                   "Distance from multiples of I, Sigma = diag(1, 1, 0.25, 0.0625, 1), B = 0");
   if (!sparse.empty()) {
     f.figure("matrices_sparse.svg",
-             heat_maps_svg("Learned, whitened: Sigma = diag(1, 1, 0.25, 0.0625, 1), B = 0",
-                           heat_maps(*sparse[0])),
+             heat_maps_drawing("Learned, whitened: Sigma = diag(1, 1, 0.25, 0.0625, 1), B = 0",
+                               heat_maps(*sparse[0])),
              "The first seed, after the last step.");
   }
   add_scales(sparse, f);
   f.compare("Step sizes learned by three layers with B = 0", {"scale/"});
   distance_figure(block, f, "distance_block.svg", "Distance from multiples of I, setting 1");
   if (!block.empty()) {
-    f.figure("matrices_block.svg", heat_maps_svg("Learned, setting 1, Adam", heat_maps(*block[0])),
+    f.figure("matrices_block.svg",
+             heat_maps_drawing("Learned, setting 1, Adam", heat_maps(*block[0])),
              "The first seed, after the last step. The B of the last layer reaches no prediction: "
              "it stays what it was at the start.");
   }

@@ -48,7 +48,7 @@ void depth_figure(const Runs& runs, Findings& f) {
     ++i;
   }
   plot.bands.clear();
-  f.figure("depth.svg", plot_svg(plot),
+  f.figure("depth.svg", drawing_of(plot),
            "Median over the evaluation prompts, mean over seeds. Rates were searched for each "
            "depth and optimiser on a logarithmic grid.");
 }
@@ -114,7 +114,7 @@ void write_depth(const Runs& runs, Findings& f) {
   depth_figure(runs, f);
   depth_table(runs, f);
   if (!runs.of("deep/adam").empty()) {
-    f.figure("deep.svg", plot_svg(race(runs, "deep", "8 layers, d 20, n 60", 0.25)),
+    f.figure("deep.svg", drawing_of(race(runs, "deep", "8 layers, d 20, n 60", 0.25)),
              "One seed, the rates of setting 1.");
   }
   f.page.caveat(
@@ -167,7 +167,7 @@ void write_softmax(const Runs& runs, Findings& f) {
     }
     ++i;
   }
-  f.figure("softmax.svg", plot_svg(plot),
+  f.figure("softmax.svg", drawing_of(plot),
            "Mean over seeds; the band is a quarter of their standard deviation to each side.");
   report::TableCells table{
       "Steps until the mean loss over seeds is at most 1, and the last loss",
@@ -207,7 +207,7 @@ void write_nonlinear(const Runs& runs, Findings& f) {
       "Labels are linear in a fixed random perceptron's output; a trained perceptron stands before "
       "three full layers (551 parameters). {} steps, {} seeds.",
       last, adam.size()));
-  f.figure("nonlinear.svg", plot_svg(race(runs, "nonlinear", "Non-linear regression", 0.5)),
+  f.figure("nonlinear.svg", drawing_of(race(runs, "nonlinear", "Non-linear regression", 0.5)),
            "Mean over seeds; the band is half their standard deviation to each side.");
   for (const auto& [optimizer, members] : {std::pair{"sgd", &sgd}, {"adam", &adam}}) {
     for (const int64_t step : {0, 1000, 2000, 9900}) {

@@ -44,7 +44,7 @@ report::TableCells noise_table(std::string caption) {
 void histogram_figure(Findings& f, std::string file, std::string title, const GradientNoise& n) {
   Plot bars{.title = std::move(title), .x_label = "|| g_B - g ||", .y_label = "density"};
   bars.bars = {{.name = "noise", .edges = n.histogram.edges, .heights = n.histogram.density}};
-  f.figure(std::move(file), plot_svg(bars),
+  f.figure(std::move(file), drawing_of(bars),
            fmt::format("{} batches of {} prompts; the true gradient from {} prompts. {} draws lie "
                        "further out than the picture.",
                        n.draws, n.batch, n.reference, n.beyond));
@@ -73,7 +73,7 @@ void qq_figure(Findings& f, std::string file, std::string title,
                         .marked = false,
                         .dashed = true,
                         .colour = 4});
-  f.figure(std::move(file), plot_svg(plot),
+  f.figure(std::move(file), drawing_of(plot),
            "Dotted: noise that is Gaussian. A norm of Gaussian noise is skewed by itself; what "
            "rises above the dotted line at the right end is the heavy tail.");
 }

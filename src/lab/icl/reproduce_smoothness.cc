@@ -50,7 +50,7 @@ void path_figure(const Runs& runs, Findings& f, const Law& law) {
     plot.lines.push_back(
         {.name = name, .points = smoothed(*run->smoothness), .marked = false, .colour = colour});
   }
-  f.figure(fmt::format("smoothness_{}.svg", law.group), plot_svg(plot),
+  f.figure(fmt::format("smoothness_{}.svg", law.group), drawing_of(plot),
            "u'Hu on the evaluation batch, u the direction of the optimiser's own step. A gap in a "
            "line: the median is negative.");
 }
@@ -115,7 +115,7 @@ void scatter(const MeasuredRun& run, Findings& f) {
     if (!std::isnan(p.lambda_max)) largest.points.push_back({p.gradient_norm, p.lambda_max});
   }
   plot.dots = {std::move(along), std::move(largest)};
-  f.figure("local_smoothness.svg", plot_svg(plot),
+  f.figure("local_smoothness.svg", drawing_of(plot),
            fmt::format("Dark: late steps. {} of {} steps have a negative curvature and no "
                        "logarithm: they are not in the picture.",
                        s.negative, s.points.size()));

@@ -6,8 +6,13 @@
 #include <cmath>
 #include <set>
 
+#include "model/picture_text.h"
+
 namespace weft::report {
 namespace {
+
+constexpr PictureFace kText{6.6, 16, ""}, kName{7.6, 16, ""}, kTitle{8.4, 18, "class=\"title\""};
+constexpr double kSwatch = 22;  // pixels of a sample line before a name
 
 /// The least and greatest of the values that an axis can show.
 struct Extent {
@@ -94,30 +99,121 @@ double Axis::at(double value) const {
   return from + (scaled(value) - scaled(low)) / (scaled(high) - scaled(low)) * (to - from);
 }
 
-Axes axes_of(const Plot& plot) {
-  const Extents e = extents_of(plot);
-  return {axis(e.x, kLeft, kWidth - kRight, false),
-          axis(e.y, kHeight - kBottom, kTop, plot.from_zero)};
+std::vector<PlotName> names_of(const Plot& plot) {
+  std::vector<PlotName> names;
+  for (size_t i = 0; i < plot.lines.size(); ++i) {
+    const PlotLine& line = plot.lines[i];
+    if (line.name.empty()) continue;
+    names.push_back({line.name, line.colour >= 0 ? line.colour : static_cast<int>(i)});
+  }
+  for (const PlotDots& dots : plot.dots) {
+    if (!dots.name.empty()) names.push_back({dots.name, dots.colour});
+  }
+  for (const PlotBars& bars : plot.bars) {
+    if (!bars.name.empty()) names.push_back({bars.name, bars.colour});
+  }
+  return names;
 }
 
-void draw_axes(Svg& svg, const Plot& plot, const Axes& axes) {
+std::vector<NamePlace> places_below(const std::vector<PlotName>& names, double width) {
+  std::vector<NamePlace> places;
+  double x = 0;
+  int row = 0;
+  for (const PlotName& name : names) {
+    const double wide = kSwatch + width_of(name.text, kName);
+    if (x > 0 && x + wide > width) {
+      x = 0;
+      ++row;
+    }
+    places.push_back({x, row});
+    x += wide + 14;
+  }
+  return places;
+}
+
+namespace {
+
+// What it is below: the middle of the axes, in a narrow plot that of the page.
+double middle_of(const PlotFrame& f) {
+  return f.names_below ? f.width / 2 : (f.left + f.width - f.right) / 2;
+}
+
+std::vector<std::string> x_label_of(const Plot& plot, const PlotFrame& f) {
+  const double middle = middle_of(f);
+  return broken(plot.x_label, 2 * std::min(middle, f.width - middle) - 4, kText);
+}
+
+}  // namespace
+
+PlotFrame frame_of(const Plot& plot, PlotShape shape) {
+  const bool narrow = shape == PlotShape::narrow;
+  PlotFrame f = narrow ? PlotFrame{328, 0, 54, 12, 0, 52, {}, {}, true}
+                       : PlotFrame{680, 390, 70, 150, 0, 52, {}, {}, false};
+  const std::vector<PlotName> names = names_of(plot);
+  // Names at the ends of lines make the page wider, not the axes narrower.
+  if (!narrow) {
+    for (const PlotName& name : names) {
+      const double room = width_of(name.text, kName) + 14;
+      f.width += std::max(0.0, room - f.right);
+      f.right = std::max(f.right, room);
+    }
+  }
+  const double text = f.width - (narrow ? 4 : 20);
+  f.title = broken(plot.title, text, kTitle);
+  f.y_label = broken(plot.y_label, text, kText);
+  f.top = 19 + kTitle.line * static_cast<double>(f.title.size()) +
+          kText.line * static_cast<double>(f.y_label.size());
+  if (narrow) {
+    const std::vector<NamePlace> places = places_below(names, f.width);
+    if (!places.empty()) f.bottom += 6 + kText.line * (places.back().row + 1);
+  }
+  f.bottom += kText.line * static_cast<double>(x_label_of(plot, f).size() - 1);
+  f.height = f.top + f.bottom + (narrow ? 200 : 284);
+  return f;
+}
+
+Axes axes_of(const Plot& plot, const PlotFrame& f) {
+  const Extents e = extents_of(plot);
+  return {axis(e.x, f.left, f.width - f.right, false),
+          axis(e.y, f.height - f.bottom, f.top, plot.from_zero)};
+}
+
+void draw_axes(Svg& svg, const Plot& plot, const Axes& axes, const PlotFrame& f) {
   const auto& [x, y] = axes;
+  const double right = f.width - f.right;
   for (const double tick : axis_ticks(y.low, y.high, y.logarithmic)) {
     if (tick < y.low || tick > y.high) continue;
-    svg.line(kLeft, y.at(tick), kWidth - kRight, y.at(tick), "class=\"grid\"");
-    svg.text(kLeft - 8, y.at(tick) + 4, axis_number(tick), "text-anchor=\"end\"");
+    svg.line(f.left, y.at(tick), right, y.at(tick), "class=\"grid\"");
+    svg.text(f.left - 8, y.at(tick) + 4, axis_number(tick), "text-anchor=\"end\"");
   }
-  svg.line(kLeft, y.from, kWidth - kRight, y.from, "class=\"axis\"");
-  double last = -1e9;
+  svg.line(f.left, y.from, right, y.from, "class=\"axis\"");
+  double free = -1e9;  // where the next number may begin
   for (const double mark : x_marks(plot, x)) {
     svg.line(x.at(mark), y.from, x.at(mark), y.from + 4, "class=\"axis\"");
-    if (x.at(mark) - last < 46) continue;
-    last = x.at(mark);
-    svg.text(x.at(mark), y.from + 18, axis_number(mark), "text-anchor=\"middle\"");
+    const std::string number = axis_number(mark);
+    const double wide = width_of(number, kText);
+    // The last number of a narrow plot leans inwards.
+    const double centre = std::min(x.at(mark), f.width - wide / 2);
+    if (centre - wide / 2 < free) continue;
+    free = centre + std::max(wide / 2 + 6, 46 - wide / 2);
+    svg.text(centre, y.from + 18, number, "text-anchor=\"middle\"");
   }
-  svg.text((kLeft + kWidth - kRight) / 2, kHeight - 12, plot.x_label, "text-anchor=\"middle\"");
-  svg.text(kLeft - 54, kTop - 34, plot.title, "class=\"title\"");
-  svg.text(kLeft - 54, kTop - 17, plot.y_label, "");
+  double below = y.from + 40;
+  const double middle = middle_of(f);
+  for (const std::string& line : x_label_of(plot, f)) {
+    svg.text(middle, below, line, "text-anchor=\"middle\"");
+    below += kText.line;
+  }
+  double above = 20;
+  const double edge = f.names_below ? 2 : f.left - 54;
+  for (const std::string& line : f.title) {
+    svg.text(edge, above, line, kTitle.look);
+    above += kTitle.line;
+  }
+  for (const std::string& line : f.y_label) {
+    svg.text(edge, above - 1, line, kText.look);
+    above += kText.line;
+  }
 }
 
 std::vector<double> axis_ticks(double low, double high, bool logarithmic) {

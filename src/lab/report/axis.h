@@ -1,13 +1,35 @@
 // The axes of a plot: what they cover, and where a value lies in pixels.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "lab/report/plot.h"
 #include "model/svg.h"
 
 namespace weft::report {
 
-inline constexpr double kWidth = 680, kHeight = 390, kLeft = 70, kRight = 150, kTop = 54,
-                        kBottom = 52;
+/// Where the parts of a plot lie, in pixels.
+struct PlotFrame {
+  double width, height;
+  double left, right, top, bottom;          ///< margins around the axes
+  std::vector<std::string> title, y_label;  ///< in lines that fit
+  bool names_below;                         ///< of lines: below the plot, not at their ends
+};
+PlotFrame frame_of(const Plot& plot, PlotShape shape);
+
+/// The names that a plot shows, in the order of their colours: lines, dots, bars.
+struct PlotName {
+  std::string text;
+  int colour;
+};
+std::vector<PlotName> names_of(const Plot& plot);
+/// Where each name stands below a plot: across from the left edge of the frame, and its row.
+struct NamePlace {
+  double x;
+  int row;
+};
+std::vector<NamePlace> places_below(const std::vector<PlotName>& names, double width);
 
 /// From values to pixels.
 struct Axis {
@@ -23,8 +45,8 @@ struct Axes {
 
   bool shows(const PlotPoint& p) const { return x.shows(p.x) && y.shows(p.y); }
 };
-Axes axes_of(const Plot& plot);
+Axes axes_of(const Plot& plot, const PlotFrame& frame);
 
-void draw_axes(Svg& svg, const Plot& plot, const Axes& axes);
+void draw_axes(Svg& svg, const Plot& plot, const Axes& axes, const PlotFrame& frame);
 
 }  // namespace weft::report

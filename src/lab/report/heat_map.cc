@@ -6,23 +6,26 @@
 #include <cmath>
 
 #include "lab/report/plot.h"
+#include "model/picture_text.h"
 #include "model/svg.h"
 
 namespace weft::report {
 namespace {
 
-constexpr double kSide = 200, kGap = 24, kTop = 40, kName = 22;
+constexpr double kSide = 200, kGap = 24, kName = 22;
 constexpr int64_t kColumns = 3;  // maps side by side
+constexpr PictureFace kText{6.6, 16, ""}, kTitle{8.4, 18, "class=\"title\""};
 constexpr const char* kStyle =
     "text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-size:14px;font-weight:600}"
     ".cell{font-size:10px}.frame{fill:none;stroke:#8c959f;stroke-opacity:.5}"
     "@media(prefers-color-scheme:dark){text{fill:#d0d7de}}";
 
-void draw_map(Svg& svg, const HeatMap& map, double left, double top) {
+// `names`: the height that names have above the maps of a row; `room`: the width of one.
+void draw_map(Svg& svg, const HeatMap& map, double left, double top, double names, double room) {
   double most = 0;
   for (const double v : map.values) most = std::max(most, std::isfinite(v) ? std::fabs(v) : 0);
-  svg.text(left, top + 12, map.name, "");
-  top += kName;
+  draw_paragraph(svg, left, left + room, top + 12, map.name, kText);
+  top += names;
   const double cell = kSide / static_cast<double>(std::max(map.rows, map.columns));
   for (int64_t r = 0; r < map.rows; ++r) {
     for (int64_t c = 0; c < map.columns; ++c) {
@@ -61,19 +64,38 @@ std::string description(const std::vector<HeatMap>& maps) {
 
 }  // namespace
 
-std::string heat_maps_svg(const std::string& title, const std::vector<HeatMap>& maps) {
-  Svg svg;
-  svg.text(kGap / 2, 20, title, "class=\"title\"");
+std::string heat_maps_svg(const std::string& title, const std::vector<HeatMap>& maps,
+                          PlotShape shape) {
   const auto count = static_cast<int64_t>(maps.size());
-  const int64_t across = std::clamp<int64_t>(count, 1, kColumns);
-  for (int64_t i = 0; i < count; ++i) {
-    draw_map(svg, maps[static_cast<size_t>(i)],
-             kGap / 2 + static_cast<double>(i % across) * (kSide + kGap),
-             kTop + static_cast<double>(i / across) * (kSide + kName + kGap));
+  const int64_t across = std::clamp<int64_t>(count, 1, shape == PlotShape::narrow ? 1 : kColumns);
+  const double frame = static_cast<double>(across) * (kSide + kGap);
+  // As wide as titles and names need, at least the maps and at most a telephone or the three maps.
+  const double most = shape == PlotShape::narrow ? 328 : kColumns * (kSide + kGap);
+  double wide = std::max(frame, std::min(most, width_of(title, kTitle) + kGap));
+  for (const HeatMap& map : maps) {
+    if (across == 1) wide = std::max(wide, std::min(most, width_of(map.name, kText) + kGap));
   }
-  const auto down = static_cast<double>((count + across - 1) / across);
-  return svg.document(static_cast<double>(across) * (kSide + kGap),
-                      kTop + down * (kSide + kName + kGap), title, description(maps), kStyle);
+  Svg svg;
+  double top = draw_paragraph(svg, kGap / 2, wide - kGap / 2, 20, title, kTitle);
+  const double room = across == 1 ? wide - kGap : kSide;
+  for (int64_t first = 0; first < count; first += across) {
+    size_t lines = 1;
+    for (int64_t i = first; i < std::min(count, first + across); ++i) {
+      lines = std::max(lines, broken(maps[static_cast<size_t>(i)].name, room, kText).size());
+    }
+    const double names = kName + kText.line * static_cast<double>(lines - 1);
+    for (int64_t i = first; i < std::min(count, first + across); ++i) {
+      draw_map(svg, maps[static_cast<size_t>(i)],
+               kGap / 2 + static_cast<double>(i - first) * (kSide + kGap), top, names, room);
+    }
+    top += kSide + names + kGap;
+  }
+  return svg.document(wide, top, title, description(maps), kStyle);
+}
+
+Drawing heat_maps_drawing(const std::string& title, const std::vector<HeatMap>& maps) {
+  return {heat_maps_svg(title, maps, PlotShape::wide),
+          heat_maps_svg(title, maps, PlotShape::narrow)};
 }
 
 }  // namespace weft::report

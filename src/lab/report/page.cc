@@ -2,14 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "model/svg.h"
 
 namespace weft::report {
 namespace {
 
 constexpr const char* kStyle = R"(
-:root{color-scheme:light dark;--ink:#1f2328;--soft:#59636e;--paper:#fff;--line:#d1d9e0;--note:#fff8e6;--edge:#c78a00;--link:#0a5fa8}
-@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9aa4af;--paper:#0d1117;--line:#30363d;--note:#2a2310;--edge:#d9a021;--link:#6cb2f2}}
+:root{color-scheme:light dark;--ink:#1f2328;--soft:#59636e;--paper:#fff;--line:#d1d9e0;--note:#fff8e6;--edge:#c78a00;--link:#0a5fa8;--shade:#59636e66}
+@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9aa4af;--paper:#0d1117;--line:#30363d;--note:#2a2310;--edge:#d9a021;--link:#6cb2f2;--shade:#9aa4af73}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:1.2rem 1rem 4rem;max-width:48rem;background:var(--paper);color:var(--ink);font:1rem/1.55 system-ui,sans-serif}
 h1{font-size:1.7rem;line-height:1.2;margin:.6rem 0 .2rem}h2{font-size:1.25rem;margin:2.6rem 0 .6rem;padding-top:.8rem;border-top:1px solid var(--line)}
@@ -17,14 +19,22 @@ h1{font-size:1.7rem;line-height:1.2;margin:.6rem 0 .2rem}h2{font-size:1.25rem;ma
 a{color:var(--link)}nav ol{padding-left:1.4rem;columns:2 16rem}
 code{font:.92em ui-monospace,monospace}
 .caveat{background:var(--note);border-left:4px solid var(--edge);padding:.6rem .9rem;margin:1rem 0}
-figure{margin:1.2rem 0;overflow-x:auto}figure svg{max-width:100%;height:auto}@media(max-width:34rem){figure svg{min-width:34rem;max-width:none}}figcaption{font-size:.9rem}
-.scroll{overflow-x:auto;margin:1.2rem 0}table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
+p,li,h1,h2,figcaption,caption{overflow-wrap:anywhere}
+figure{margin:1.2rem 0}figure svg{max-width:100%;height:auto}.narrow{display:none}
+@media(max-width:36rem){.wide{display:none}.narrow{display:block}}figcaption{font-size:.9rem}
+.table{margin:1.2rem 0}.sideways{display:none;color:var(--soft);font-size:.85rem;margin:.3rem 0 0}
+.scroll{overflow-x:auto;background:linear-gradient(to right,var(--paper) 40%,transparent) left/2.4rem 100%,linear-gradient(to left,var(--paper) 40%,transparent) right/2.4rem 100%,linear-gradient(to right,var(--shade),transparent) left/1rem 100%,linear-gradient(to left,var(--shade),transparent) right/1rem 100%;background-repeat:no-repeat;background-attachment:local,local,scroll,scroll}
+@media(max-width:36rem){.over .sideways{display:block}th:first-child,td:first-child{min-width:7.5rem}}
+table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{caption-side:top;text-align:left;padding-bottom:.4rem}
-th,td{padding:.28rem .6rem;border-bottom:1px solid var(--line);text-align:right}td{white-space:nowrap}td.text{white-space:normal}
+th,td{padding:.28rem .6rem;border-bottom:1px solid var(--line);text-align:right}td{white-space:nowrap}td.text{white-space:normal}@media(max-width:36rem){td.words{white-space:normal}}
 th:first-child,td:first-child{text-align:left;white-space:normal;min-width:11rem}
 )";
 
 constexpr size_t kLongestNumber = 26;  // "-0.000123 .. 0.000456 [P]"
+// Pixels: a screen of 360 without the page's margins, the least first column, a character and the
+// padding of a cell, on the narrow side.
+constexpr double kNarrowest = 328, kFirstColumn = 120, kCharacter = 7, kPadding = 19;
 
 /// Escaped, and what stands between backticks as code.
 std::string inline_html(std::string_view text) {
@@ -44,9 +54,47 @@ std::string inline_html(std::string_view text) {
   return out;
 }
 
+// Numbers stay on one line; sentences are broken, a few words on narrow screens alone.
+bool is_sentence(const std::string& cell) {
+  return cell.size() > kLongestNumber;
+}
+bool is_words(const std::string& cell) {
+  return is_sentence(cell) || std::count(cell.begin(), cell.end(), ' ') > 3;
+}
+
+// Whether a table is wider than a narrow screen: its first column, and of the others what cannot be
+// broken.
+bool is_wide(const TableCells& table) {
+  double wide = 0;
+  for (size_t column = 0; column < table.header.size(); ++column) {
+    size_t longest = 0;
+    const auto add = [&](const std::string& cell, bool whole) {
+      size_t word = 0;
+      for (const char c : cell) {
+        word = !whole && c == ' ' ? 0 : word + 1;
+        longest = std::max(longest, word);
+      }
+    };
+    add(table.header[column], false);
+    for (const auto& row : table.rows) {
+      add(row[column], column > 0 && !is_words(row[column]));
+    }
+    const double cell = kCharacter * static_cast<double>(longest);
+    wide += kPadding + (column == 0 ? std::max(cell, kFirstColumn) : cell);
+  }
+  return wide > kNarrowest;
+}
+
 std::string html_of(const TableCells& table) {
-  std::string out = fmt::format("<div class=\"scroll\"><table>\n<caption>{}</caption>\n<thead><tr>",
-                                inline_html(table.caption));
+  const bool wide = is_wide(table);
+  std::string out = fmt::format(
+      "<div class=\"table{}\"><div class=\"scroll\"{}><table>\n<caption>{}</caption>\n<thead><tr>",
+      wide ? " over" : "",
+      // Reached and moved by the keyboard as well.
+      wide ? fmt::format(" tabindex=\"0\" role=\"region\" aria-label=\"{}\"",
+                         xml_escaped(table.caption))
+           : std::string(),
+      inline_html(table.caption));
   for (const std::string& cell : table.header) {
     out += fmt::format("<th scope=\"col\">{}</th>", inline_html(cell));
   }
@@ -54,13 +102,17 @@ std::string html_of(const TableCells& table) {
   for (const std::vector<std::string>& row : table.rows) {
     out += "<tr>";
     for (const std::string& cell : row) {
-      // Numbers stay on one line, sentences do not.
-      const bool sentence = cell.size() > kLongestNumber;
-      out += fmt::format("<td{}>{}</td>", sentence ? " class=\"text\"" : "", inline_html(cell));
+      const char* look = is_sentence(cell) ? " class=\"text\""
+                         : is_words(cell)  ? " class=\"words\""
+                                           : "";
+      out += fmt::format("<td{}>{}</td>", look, inline_html(cell));
     }
     out += "</tr>\n";
   }
-  return out + "</tbody></table></div>\n";
+  out += "</tbody></table></div>\n";
+  if (wide)
+    out += "<p class=\"sideways\">The table goes on to the right: scroll it sideways.</p>\n";
+  return out + "</div>\n";
 }
 
 }  // namespace
@@ -89,9 +141,11 @@ void Page::summary(const TableCells& table) {
   summary_ += html_of(table);
 }
 
-void Page::figure(std::string_view svg, std::string_view caption) {
-  body_ += fmt::format("<figure>\n{}<figcaption>{}</figcaption>\n</figure>\n", svg,
-                       inline_html(caption));
+void Page::figure(const Drawing& drawing, std::string_view caption) {
+  body_ += fmt::format(
+      "<figure>\n<div class=\"wide\">{}</div>\n<div class=\"narrow\">{}</div>\n"
+      "<figcaption>{}</figcaption>\n</figure>\n",
+      drawing.wide, drawing.narrow, inline_html(caption));
 }
 
 std::string Page::html() const {

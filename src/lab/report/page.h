@@ -7,8 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "lab/report/plot.h"
+
 namespace weft::report {
 
+/// A table that is wider than a narrow screen scrolls by itself and says so.
 struct TableCells {
   std::string caption;
   std::vector<std::string> header;
@@ -29,8 +32,7 @@ class Page {
   void table(const TableCells& table);
   /// A table that stands above the contents: what the report comes to.
   void summary(const TableCells& table);
-  /// `svg`: a document of plot_svg or heat_maps_svg.
-  void figure(std::string_view svg, std::string_view caption);
+  void figure(const Drawing& drawing, std::string_view caption);
 
   std::string html() const;
 

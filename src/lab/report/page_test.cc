@@ -17,7 +17,7 @@ Page example() {
   page.table({"Ratios", {"step", "ours"}, {{"750", "1.7 (0.4)"}, {"1250", "<script>"}}});
   Plot plot{.title = "t", .x_label = "x", .y_label = "y"};
   plot.lines = {{.name = "a", .points = {{1, 2}, {2, 3}}}};
-  page.figure(plot_svg(plot), "A line.");
+  page.figure(drawing_of(plot), "A line.");
   page.summary({"In short", {"claim"}, {{"holds"}}});
   return page;
 }
@@ -37,6 +37,41 @@ TEST(ReportPage, TheSummaryStandsAboveTheContents) {
   const std::string html = example().html();
   EXPECT_LT(html.find("In short"), html.find("<nav>"));
   EXPECT_GT(html.find("The gap"), html.find("<nav>"));
+}
+
+/// How often a pattern stands in a text.
+size_t count(const std::string& text, const std::string& pattern) {
+  size_t n = 0;
+  for (size_t at = 0; (at = text.find(pattern, at)) != std::string::npos; ++at) ++n;
+  return n;
+}
+
+TEST(ReportPage, EveryTableScrollsByItselfAndAWideOneSaysSo) {
+  const std::vector<std::string> header = {"quantity", "ours: mean (sd)", "95 % interval"};
+  Page page("t", "s");
+  page.summary({"small", {"step", "ours"}, {{"750", "1.7 (0.4)"}}});
+  page.table({"wide \"one\"", header, {{"loss", "4.59 (0.287) and more", "2.01 .. 7.17 [P]"}}});
+  page.table(
+      {"sentences", {"claim", "verdict"}, {{"Adam beats SGD", "not measured at this scale"}}});
+  const std::string html = page.html();
+  EXPECT_EQ(count(html, "<table>"), 3u);
+  EXPECT_EQ(count(html, "<div class=\"scroll\""), 3u);
+  for (size_t at = 0; (at = html.find("<table>", at)) != std::string::npos; ++at) {
+    const size_t open = html.rfind("<div class=\"scroll\"", at);
+    EXPECT_EQ(html.find('>', open) + 1, at) << "a table outside its container";
+  }
+  // Only the wide one is a region that the keyboard reaches, with a note.
+  EXPECT_EQ(count(html, "tabindex=\"0\" role=\"region\" aria-label=\"wide &quot;one&quot;\""), 1u);
+  EXPECT_EQ(count(html, "tabindex"), 1u);
+  EXPECT_EQ(count(html, "<p class=\"sideways\">"), 1u);
+  EXPECT_NE(html.find(".scroll{overflow-x:auto;background:"), std::string::npos) << "no shadow";
+}
+
+TEST(ReportPage, FiguresHaveAShapeForNarrowScreens) {
+  const std::string html = example().html();
+  EXPECT_EQ(count(html, "<svg"), 2u);
+  EXPECT_EQ(count(html, "<div class=\"wide\"><svg"), 1u);
+  EXPECT_EQ(count(html, "<div class=\"narrow\"><svg"), 1u);
 }
 
 TEST(ReportPage, FetchesNothing) {

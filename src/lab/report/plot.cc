@@ -51,23 +51,45 @@ const PlotPoint* end_of(const PlotLine& line, const Axes& axes) {
   return nullptr;
 }
 
+// Names of lines stand at their ends, those of dots and bars at the top.
 std::vector<Label> labels_of(const Plot& plot, const Axes& axes) {
   std::vector<Label> labels;
-  const double right = kWidth - kRight;
-  for (size_t i = 0; i < plot.lines.size(); ++i) {
-    const PlotPoint* const end = end_of(plot.lines[i], axes);
-    if (plot.lines[i].name.empty()) continue;
-    labels.push_back({plot.lines[i].name, colour_of(plot, i), end ? axes.x.at(end->x) : right,
+  const double right = axes.x.to;
+  size_t named = 0;
+  const std::vector<PlotName> names = names_of(plot);
+  for (const PlotLine& line : plot.lines) {
+    if (line.name.empty()) continue;
+    const PlotPoint* const end = end_of(line, axes);
+    const PlotName& name = names[named++];
+    labels.push_back({name.text, name.colour, end ? axes.x.at(end->x) : right,
                       end ? axes.y.at(end->y) : axes.y.from});
   }
-  for (const PlotDots& dots : plot.dots) {
-    if (!dots.name.empty()) labels.push_back({dots.name, dots.colour, right, axes.y.to});
-  }
-  for (const PlotBars& bars : plot.bars) {
-    if (!bars.name.empty()) labels.push_back({bars.name, bars.colour, right, axes.y.to});
+  for (; named < names.size(); ++named) {
+    labels.push_back({names[named].text, names[named].colour, right, axes.y.to});
   }
   spread(labels, axes.y.from);
   return labels;
+}
+
+void draw_labels(Svg& svg, const Plot& plot, const Axes& axes) {
+  for (const Label& label : labels_of(plot, axes)) {
+    svg.text(label.x + 10, label.y + 4, label.text,
+             fmt::format("style=\"fill:{};font-weight:600\"", palette(label.colour)));
+  }
+}
+
+void draw_names_below(Svg& svg, const Plot& plot, const PlotFrame& frame) {
+  const std::vector<PlotName> names = names_of(plot);
+  const std::vector<NamePlace> places = places_below(names, frame.width);
+  for (size_t i = 0; i < names.size(); ++i) {
+    const double y =
+        frame.height - 6 - kLabelHeight * static_cast<double>(places.back().row - places[i].row);
+    const char* colour = palette(names[i].colour);
+    svg.line(places[i].x + 2, y - 4, places[i].x + 16, y - 4,
+             fmt::format("stroke=\"{}\" stroke-width=\"4\" stroke-linecap=\"round\"", colour));
+    svg.text(places[i].x + 22, y, names[i].text,
+             fmt::format("style=\"fill:{};font-weight:600\"", colour));
+  }
 }
 
 void draw_band(Svg& svg, const PlotBand& band, const Axes& axes) {
@@ -190,21 +212,27 @@ const char* palette(int index) {
   return kColours[static_cast<size_t>(index) % std::size(kColours)];
 }
 
-std::string plot_svg(const Plot& plot) {
-  const Axes axes = axes_of(plot);
+std::string plot_svg(const Plot& plot, PlotShape shape) {
+  const PlotFrame frame = frame_of(plot, shape);
+  const Axes axes = axes_of(plot, frame);
   Svg svg;
-  draw_axes(svg, plot, axes);
+  draw_axes(svg, plot, axes, frame);
   for (const PlotBand& band : plot.bands) draw_band(svg, band, axes);
   for (const PlotBars& bars : plot.bars) draw_bars(svg, bars, axes);
   for (const PlotDots& dots : plot.dots) draw_dots(svg, dots, axes);
   for (size_t i = 0; i < plot.lines.size(); ++i) {
     draw_line(svg, plot.lines[i], palette(colour_of(plot, i)), axes);
   }
-  for (const Label& label : labels_of(plot, axes)) {
-    svg.text(label.x + 10, label.y + 4, label.text,
-             fmt::format("style=\"fill:{};font-weight:600\"", palette(label.colour)));
+  if (frame.names_below) {
+    draw_names_below(svg, plot, frame);
+  } else {
+    draw_labels(svg, plot, axes);
   }
-  return svg.document(kWidth, kHeight, plot.title, description(plot), kStyle);
+  return svg.document(frame.width, frame.height, plot.title, description(plot), kStyle);
+}
+
+Drawing drawing_of(const Plot& plot) {
+  return {plot_svg(plot, PlotShape::wide), plot_svg(plot, PlotShape::narrow)};
 }
 
 }  // namespace weft::report

@@ -1,6 +1,7 @@
 // Plots as SVG: lines, bands, dots and bars on labelled axes, readable on white and dark.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -51,8 +52,18 @@ struct Plot {
   std::vector<PlotBars> bars = {};
 };
 
+/// For a page, with the names of lines at their ends; or for a telephone, 328 pixels wide, with the
+/// names below. No text is cut in either.
+enum class PlotShape : uint8_t { wide, narrow };
+
 /// The whole document.
-std::string plot_svg(const Plot& plot);
+std::string plot_svg(const Plot& plot, PlotShape shape = PlotShape::wide);
+
+/// A figure in both shapes, of which a report shows the one that fits.
+struct Drawing {
+  std::string wide, narrow;
+};
+Drawing drawing_of(const Plot& plot);
 
 /// Round numbers that cover [low, high]: 1, 2, 5 times powers of ten within it on a logarithmic
 /// axis, otherwise about five steps.

@@ -113,6 +113,71 @@ TEST(Plot, DotsBandsAndBarsAreDrawnWithinTheAxes) {
   }
 }
 
+/// Texts that leave the drawing, as far as lengths are known without a font: 6.2 pixels a
+/// character, bold ones 7.
+std::string cut_texts(const std::string& svg) {
+  const std::regex page("<svg [^>]*width=\"([0-9.]+)\" height=\"([0-9.]+)\"");
+  std::smatch size;
+  if (!std::regex_search(svg, size, page)) return "no size";
+  const double width = std::stod(size[1]), height = std::stod(size[2]);
+  const std::regex text("<text x=\"([0-9.-]+)\" y=\"([0-9.-]+)\" ?([^>]*)>([^<]*)<");
+  std::string cut;
+  for (std::sregex_iterator m(svg.begin(), svg.end(), text), end; m != end; ++m) {
+    const double x = std::stod((*m)[1]), y = std::stod((*m)[2]);
+    const std::string look = (*m)[3], content = (*m)[4];
+    const bool bold = look.find("weight") != look.npos || look.find("title") != look.npos;
+    const double wide = (bold ? 7 : 6.2) * static_cast<double>(content.size());
+    const double left = look.find("\"end\"") != look.npos      ? x - wide
+                        : look.find("\"middle\"") != look.npos ? x - wide / 2
+                                                               : x;
+    if (left < -0.5 || left + wide > width + 0.5 || y < 8 || y > height) cut += content + "\n";
+  }
+  return cut;
+}
+
+Plot of_long_texts() {
+  const std::string words = "many words about what was measured here and how often it was done ";
+  Plot plot{.title = "The title: " + words + words,
+            .x_label = "the step, " + words + words,
+            .y_label = "the loss, " + words + words};
+  plot.log_x = true;
+  for (const char* name : {"a name", "a much longer name of a line", "a third"}) {
+    plot.lines.push_back({.name = name, .points = {{1, 20000}, {100000, 100000}}});
+  }
+  plot.dots = {{.name = "and dots, which have a name too", .points = {{10, 50000}}}};
+  return plot;
+}
+
+TEST(Plot, NoTextIsCutInEitherShape) {
+  for (const PlotShape shape : {PlotShape::wide, PlotShape::narrow}) {
+    for (const Plot& plot : {example(), of_long_texts()}) {
+      EXPECT_EQ(cut_texts(plot_svg(plot, shape)), "");
+    }
+    EXPECT_EQ(cut_texts(heat_maps_svg(
+                  "A title of some length: what the layers have learned",
+                  {{"Q of layer 1, a name that is longer than its map", 2, 2, {1, -0.25, 0, 2}},
+                   {"B", 3, 3, std::vector<double>(9, 0.5)}},
+                  shape)),
+              "");
+  }
+  // The checker sees what is cut.
+  const std::string page = "<svg width=\"100\" height=\"50\">";
+  EXPECT_NE(cut_texts(page + "<text x=\"60\" y=\"20\" >a long text</text>"), "");
+  EXPECT_NE(cut_texts(page + "<text x=\"4\" y=\"20\" text-anchor=\"end\">text</text>"), "");
+  EXPECT_NE(cut_texts(page + "<text x=\"4\" y=\"60\" >text</text>"), "");
+  EXPECT_EQ(cut_texts(page + "<text x=\"4\" y=\"20\" >text</text>"), "");
+}
+
+TEST(Plot, ANarrowOneFitsATelephone) {
+  const std::string svg = plot_svg(of_long_texts(), PlotShape::narrow);
+  EXPECT_NE(svg.find("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 328 "),
+            std::string::npos)
+      << svg.substr(0, 120);
+  for (const char* name : {"a name", "a much longer name of a line", "a third", "and dots"}) {
+    EXPECT_NE(svg.find(std::string(">") + name), std::string::npos) << name;
+  }
+}
+
 TEST(HeatMap, ShowsSignsAndNumbers) {
   const std::string svg = heat_maps_svg("Matrices", {{"Q & B", 2, 2, {1, -0.25, 0, 2}}});
   EXPECT_EQ(count(svg, "<rect"), 5u);
