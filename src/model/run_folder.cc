@@ -72,7 +72,9 @@ std::vector<int64_t> step_folders(const fs::path& run) {
   std::error_code error;
   for (fs::directory_iterator it(run / "checkpoints", error), end; !error && it != end;
        it.increment(error)) {
-    if (const int64_t step = step_of(it->path()); step >= 0) steps.push_back(step);
+    std::error_code unknown;
+    const int64_t step = step_of(it->path());
+    if (step >= 0 && it->is_directory(unknown)) steps.push_back(step);
   }
   std::sort(steps.begin(), steps.end());
   return steps;
