@@ -63,6 +63,10 @@ void open_validation(const RunConfig& config, const io::Path& run, Split held_ou
     const io::Path path(name);
     data.validation_texts.push_back(open_corpus({&path, 1}, config, run, data));
     const Corpus& text = data.validation_texts.back();
+    if (text.size() < 2) {
+      fail(ErrorCode::input, {"data.validation: " + name, "a text of at least 2 tokens", "1",
+                              "a token is scored by the one before it"});
+    }
     texts.push_back({&text, {0, text.size()}});
   }
   if (held_out.size() > 0) texts.push_back({data.train_text.get(), held_out});
