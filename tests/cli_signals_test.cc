@@ -3,6 +3,7 @@
 #include <pty.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <random>
 #include <thread>
@@ -33,14 +34,14 @@ End end_of(pid_t pid, const Scratch& scratch) {
 class Stopped : public testing::Test {
  protected:
   std::vector<std::string> endless(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> args = {"train", "transformer", "--out", run_};
+    std::vector<std::string> args = {"train", "transformer", "--out", run_, "--threads", "1"};
     for (const std::string& a : tiny_settings(text_)) args.push_back(a);
     args.insert(args.end(), {"--set", "train.steps=1000000", "--set", "train.log_every=1"});
     for (const std::string& setting : more) args.insert(args.end(), {"--set", setting});
     return args;
   }
   void wait_for_lines(int64_t lines) const {
-    for (int i = 0; i < 6000; ++i) {
+    for (int i = 0; i < 30000; ++i) {
       const std::string metrics = content(run_ + "/metrics.jsonl");
       if (std::count(metrics.begin(), metrics.end(), '\n') >= lines) return;
       std::this_thread::sleep_for(milliseconds(10));
@@ -86,26 +87,23 @@ TEST_F(Stopped, SignalsAtOnceAreOneWish) {
   }
 }
 
-// An evaluation of many seconds, so that the step is not over before the second wish.
+// Steps of a second and more, so that one is not over before the second wish.
 TEST_F(Stopped, CtrlCAgainSaysWhatIsLost) {
-  const std::string long_text = scratch_.file("long.txt", prose(60000));
-  const pid_t pid = start_weft(endless({"data.validation=\"" + long_text + "\"",
-                                        "train.eval_every=5", "train.checkpoint_every=3"}),
-                               scratch_);
-  wait_for_lines(4);
-  std::this_thread::sleep_for(milliseconds(100));
+  const pid_t pid =
+      start_weft(endless({"train.accumulate=1500", "train.checkpoint_every=2"}), scratch_);
+  wait_for_lines(3);
   ::kill(pid, SIGTERM);
-  std::this_thread::sleep_for(milliseconds(500));
+  std::this_thread::sleep_for(milliseconds(300));
   ::kill(pid, SIGTERM);  // nobody types it: no reason to lose anything
-  std::this_thread::sleep_for(milliseconds(100));
+  std::this_thread::sleep_for(milliseconds(50));
   EXPECT_EQ(::waitpid(pid, nullptr, WNOHANG), 0);
   ::kill(pid, SIGINT);
   const End end = end_of(pid, scratch_);
   EXPECT_EQ(end.signal, SIGINT) << end.exit << end.err;
-  EXPECT_NE(end.err.find("finishing step 5, saving; Ctrl-C to stop without saving\n"),
+  EXPECT_NE(end.err.find("finishing step 4, saving; Ctrl-C to stop without saving\n"),
             std::string::npos)
       << end.err;
-  EXPECT_NE(end.err.find("stopped without saving; the last checkpoint is step-3; steps 4 to 5 are "
+  EXPECT_NE(end.err.find("stopped without saving; the last checkpoint is step-2; steps 3 to 4 are "
                          "lost; go on with  weft train --resume --out " +
                          run_ + "\n"),
             std::string::npos)
@@ -147,15 +145,15 @@ TEST_F(Stopped, WhatWasIgnoredStaysIgnored) {
 }
 
 TEST_F(Stopped, ARunThatReachedItsLastStepHasSucceeded) {
-  const std::string long_text = scratch_.file("long.txt", prose(20000));
-  const pid_t pid =
-      start_weft(endless({"train.steps=5", "data.validation=\"" + long_text + "\""}), scratch_);
-  wait_for_lines(4);  // the fifth is being evaluated
-  std::this_thread::sleep_for(milliseconds(50));
+  const pid_t pid = start_weft(endless({"train.steps=2", "train.accumulate=1000"}), scratch_);
+  wait_for_lines(1);
+  std::this_thread::sleep_for(milliseconds(20));
   ::kill(pid, SIGINT);
   const End end = end_of(pid, scratch_);
   EXPECT_EQ(end.exit, 0) << end.signal << end.err;
-  EXPECT_TRUE(fs::exists(run_ + "/checkpoints/step-5/state.json"));
+  EXPECT_NE(end.err.find("finishing step 2, saving"), std::string::npos) << end.err;
+  EXPECT_NE(end.err.find("trained to step 2"), std::string::npos) << end.err;
+  EXPECT_TRUE(fs::exists(run_ + "/checkpoints/step-2/state.json"));
 }
 
 // From the loading on: every end is a clean one, and the run goes on to the bits of one that
@@ -169,19 +167,26 @@ TEST_F(Stopped, AtAnyMomentAndResumedEndsWithTheSameBits) {
   const std::string whole = scratch_ / "whole";
   std::vector<std::string> args = endless(model);
   args[3] = whole;
+  args[5] = "2";
+  const auto began = std::chrono::steady_clock::now();
   ASSERT_EQ(end_of(start_weft(args, scratch_), scratch_).exit, 0);
-  args = endless(model);
+  const std::chrono::duration<double, std::micro> alone = std::chrono::steady_clock::now() - began;
+  args[3] = run_;
   const Random random(std::random_device{}(), "moments");
   int saved = 0;
   End end;
   for (uint64_t i = 0; end.exit != 0; ++i) {
-    ASSERT_LT(i, 400u);
+    ASSERT_LT(i, 100u);
     const int signal = std::array{SIGINT, SIGTERM, SIGHUP}[i % 3];
     const bool begun = fs::exists(run_ + "/config.toml");
     const pid_t pid = start_weft(
-        begun ? std::vector<std::string>{"train", "--resume", "--out", run_} : args, scratch_);
-    const auto least = static_cast<int64_t>(i < 3 ? 0 : 20);  // the first may die while loading
-    std::this_thread::sleep_for(milliseconds(least + static_cast<int64_t>(random.below(i, 120))));
+        begun ? std::vector<std::string>{"train", "--resume", "--out", run_, "--threads", "2"}
+              : args,
+        scratch_);
+    // Later and later, so that the run comes to its end; the first may die while it loads.
+    const double most = alone.count() * (0.3 + 0.1 * static_cast<double>(i));
+    std::this_thread::sleep_for(
+        std::chrono::microseconds(random.below(i, static_cast<uint64_t>(most))));
     ::kill(pid, signal);
     end = end_of(pid, scratch_);
     // Killed by the signal: there was nothing to save yet.

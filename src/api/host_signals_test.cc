@@ -92,9 +92,9 @@ std::pair<double, std::string> trained(int threads, bool bf16) {
   return {loss, model.generate("the clocks", {.tokens = 40, .seed = 3, .threads = threads})};
 }
 
-class HostSignals : public testing::TestWithParam<int> {};
+class HostSignalsAt : public testing::TestWithParam<int> {};
 
-TEST_P(HostSignals, ChangeNothing) {
+TEST_P(HostSignalsAt, ChangeNothing) {
   for (const bool bf16 : {false, true}) {
     const auto quiet = trained(GetParam(), bf16);
     const Rain rain;
@@ -103,7 +103,19 @@ TEST_P(HostSignals, ChangeNothing) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, HostSignals, testing::Values(1, 2, 3));
+// A pool of OpenMP's threads that the host program had first, with its own mask.
+TEST(HostSignals, ChangeNothingInThreadsOfTheHostsPool) {
+  std::atomic<int> threads{0};
+#pragma omp parallel num_threads(3)
+  ++threads;
+  EXPECT_EQ(threads, 3);
+  const auto quiet = trained(3, false);
+  const Rain rain;
+  EXPECT_EQ(trained(3, false), quiet);
+  EXPECT_GT(handled, 100);
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, HostSignalsAt, testing::Values(1, 2, 3));
 
 }  // namespace
 }  // namespace weft

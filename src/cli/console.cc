@@ -32,7 +32,9 @@ Console::Console()
 void Console::result(std::string_view text) const {
   if (const int error = write_all(STDOUT_FILENO, text); error != 0) {
     if (error == EPIPE) throw ClosedPipe();
-    fail(ErrorCode::runtime, {"stdout", "room for the result", std::strerror(error)});
+    const bool closed = error == EBADF;
+    fail(ErrorCode::runtime, {"stdout", closed ? "a reader for the result" : "room for the result",
+                              closed ? "a closed stream" : std::strerror(error)});
   }
 }
 
