@@ -15,9 +15,10 @@ namespace weft::system_test {
 
 using Words = std::vector<std::string>;
 
-/// A word that stands for another: RUN, OTHER_TEXT, M, IN.safetensors, 1..N; or a shell variable.
+/// A word that stands for another: RUN, OTHER_TEXT, M, IN.safetensors, [VERB]; or a shell variable.
 inline bool is_placeholder(const std::string& word) {
   if (word.find('$') != word.npos || word.find("...") != word.npos) return true;
+  if (word.starts_with("[") && word.ends_with("]")) return true;
   const std::string stem = word.substr(0, word.find('.'));
   return !stem.empty() && std::isupper(static_cast<unsigned char>(stem[0])) != 0 &&
          std::all_of(stem.begin(), stem.end(), [](char c) {
@@ -111,7 +112,9 @@ inline std::string wrong_call(Help& help, const Words& args) {
   if (args.empty() || args[0] == "--help" || args[0] == "--version") return "";
   const std::string& verb = args[0];
   if (is_placeholder(verb)) return "";
-  if (verb == "help") return args.size() > 1 ? wrong_call(help, {args[1]}) : "";
+  if (verb == "help" && args.size() > 1 && !args[1].starts_with("-")) {
+    return wrong_call(help, {args[1]});
+  }
   if (!help.has_verb(verb)) return "no verb '" + verb + "'";
   for (const std::string& word : args) {
     if (!word.starts_with("--") || word == "--help" || word == "--") continue;
@@ -128,9 +131,10 @@ inline std::string wrong_key(const std::string& text) {
   const bool plain = std::all_of(key.begin(), key.end(), [](char c) {
     return std::islower(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_';
   });
+  const bool file = key.ends_with(".safetensors") || key.ends_with(".toml");
   const bool ours =
       key.starts_with("model.") || key.starts_with("train.") || key.starts_with("data.");
-  if (!plain || !ours || key.ends_with(".") || key.starts_with("model.wiring.") ||
+  if (!plain || !ours || file || key.ends_with(".") || key.starts_with("model.wiring.") ||
       key.starts_with("model.layers.")) {
     return "";
   }

@@ -79,10 +79,18 @@ class World {
   World() : before_(fs::current_path()) {
     fs::current_path(scratch_ / "");
     fs::create_directory_symlink(kRoot + "/examples", "examples");
-    for (const char* name : {"book.txt", "other.txt"}) scratch_.file(name, prose(80));
     fs::create_directory("runs");
   }
   ~World() { fs::current_path(before_); }
+
+  /// Writes the texts that a call names: "data.train=book.txt", "other.txt".
+  void write_texts(const Words& args) {
+    for (const std::string& word : args) {
+      const size_t equals = word.find('=');
+      const std::string name = equals == word.npos ? word : word.substr(equals + 1);
+      if (name.ends_with(".txt") && !fs::exists(name)) scratch_.file(name, prose(80));
+    }
+  }
 
   /// Writes the configurations that a document shows under the name that it last called one.
   std::vector<std::string> write_configurations(const Document& d) {
@@ -130,7 +138,7 @@ Words smaller(Words args) {
   if (args[0] != "train") return args;
   if (!steps) set("train.steps=2");
   if (!resumes) set("train.batch=2");
-  if (!resumes && !args[1].ends_with(".toml")) {  // a design in its full size
+  if (!args[1].starts_with("-") && !args[1].ends_with(".toml")) {  // a design in its full size
     for (const char* s : {"model.dim=32", "model.layers=2", "model.heads=2", "model.kv_heads=2",
                           "model.head_dim=16", "model.ffn=48", "model.context=32"}) {
       set(s);
@@ -223,6 +231,7 @@ TEST(Docs, CallsWork) {
         const std::optional<Words> args = weft_arguments(words);
         if (!args || std::any_of(args->begin(), args->end(), is_placeholder)) continue;
         if (runs_elsewhere(d, code, *args)) continue;
+        world.write_texts(*args);
         const Output got = weft(smaller(*args));
         EXPECT_EQ(got.code, 0) << at(d, code.line) << joined(smaller(*args)) << "\n" << got.err;
         ++run;

@@ -31,7 +31,7 @@ std::span<const Design> designs() {
       {.name = "gqa",
        .family = "grouped heads",
        .source = "2305.13245",
-       .summary = "four query heads share one key and value head",
+       .summary = "up to four query heads share one key and value head",
        .kv_heads = quarter},
       {.name = "mqa",
        .family = "grouped heads",

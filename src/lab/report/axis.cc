@@ -11,7 +11,7 @@
 namespace weft::report {
 namespace {
 
-constexpr PictureFace kText{6.6, 16, ""}, kName{7.6, 16, ""}, kTitle{8.4, 18, "class=\"title\""};
+constexpr PictureFace kText{6.6, 16, ""}, kName{9, 16, ""}, kTitle{8.4, 18, "class=\"title\""};
 constexpr double kSwatch = 22;  // pixels of a sample line before a name
 
 /// The least and greatest of the values that an axis can show.

@@ -32,9 +32,9 @@ th:first-child,td:first-child{text-align:left;white-space:normal;min-width:11rem
 )";
 
 constexpr size_t kLongestNumber = 26;  // "-0.000123 .. 0.000456 [P]"
-// Pixels: a screen of 360 without the page's margins, the least first column, a character and the
-// padding of a cell, on the narrow side.
-constexpr double kNarrowest = 328, kFirstColumn = 120, kCharacter = 7, kPadding = 19;
+// Pixels: a screen of 360 without the page's margins and a scroll bar; the least first column; a
+// character of a wide font and the padding of a cell. A note too many says nothing false.
+constexpr double kNarrowest = 312, kFirstColumn = 120, kCharacter = 8.7, kPadding = 19.2;
 
 /// Escaped, and what stands between backticks as code.
 std::string inline_html(std::string_view text) {
@@ -111,7 +111,8 @@ std::string html_of(const TableCells& table) {
   }
   out += "</tbody></table></div>\n";
   if (wide)
-    out += "<p class=\"sideways\">The table goes on to the right: scroll it sideways.</p>\n";
+    out +=
+        "<p class=\"sideways\">Where the table is wider than the screen, scroll it sideways.</p>\n";
   return out + "</div>\n";
 }
 
