@@ -122,7 +122,7 @@ TEST(Cli, UnknownFlagsAreRefusedWithTheNearest) {
   expect_refused(weft({"generate", "x", "--promt", "y"}), "\"--prompt\"");
   expect_refused(weft({"eval", "x", "--data", "y", "--length=3"}), "\"--lengths\"");
   expect_refused(weft({"designs", "surplus"}), "surplus");
-  expect_refused(weft({"train", "transformer", "--json", "--out", "x"}), "--json");
+  expect_refused(weft({"train", "transformer", "--jason", "--out", "x"}), "\"--json\"");
 }
 
 TEST(Cli, RequiredArgumentsAndValues) {

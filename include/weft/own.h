@@ -87,7 +87,8 @@ struct Wiring {
 };
 
 /// The mechanisms, positions and wirings that a program knows: the library's and its own. A copy
-/// shares them. Calls throw weft::Exception where a name is taken or a description is refused.
+/// shares them. Calls throw weft::Exception where a name is taken or a description is refused, and
+/// where the axes were moved to another object.
 class Axes {
  public:
   Axes();
@@ -111,6 +112,7 @@ class Axes {
  private:
   struct Impl;
   friend struct Access;
+  Impl& impl(const char* call) const;
   std::shared_ptr<Impl> impl_;
 };
 

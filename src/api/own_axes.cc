@@ -81,23 +81,31 @@ struct Axes::Impl {
 Axes::Axes() : impl_(std::make_shared<Impl>()) {}
 
 const weft::Axes& Access::of(const Axes& axes) {
-  return axes.impl_->axes;
+  return axes.impl("own::Axes").axes;
+}
+
+Axes::Impl& Axes::impl(const char* call) const {
+  if (impl_ != nullptr) return *impl_;
+  fail(ErrorCode::usage,
+       {call, "axes that hold something", "axes that were moved to another object",
+        "copy them, or use the object that they were moved to"});
 }
 
 void Axes::add_mechanism(const Mechanism& m, Formula<double> f64, Formula<float> f32) {
   guarded([&] {
+    Impl& self = impl("own::Axes::add_mechanism");
     if (m.arguments.size() > kMostArguments) {
       fail(ErrorCode::usage,
            {"mechanism " + m.name, "at most " + std::to_string(kMostArguments) + " arguments",
             std::to_string(m.arguments.size()), ""});
     }
-    const FormulaKernel& formula = impl_->formulas.emplace_back(
+    const FormulaKernel& formula = self.formulas.emplace_back(
         RowFormula{{f64.weights, f64.gradient}, {f32.weights, f32.gradient}});
-    const std::span<const ArgSpec> args = impl_->texts.keep(m.arguments);
+    const std::span<const ArgSpec> args = self.texts.keep(m.arguments);
     MechanismInfo info{};
-    info.name = impl_->texts.keep(m.name);
-    info.source = impl_->texts.keep(m.source);
-    info.formula = impl_->texts.keep(m.formula);
+    info.name = self.texts.keep(m.name);
+    info.source = self.texts.keep(m.source);
+    info.formula = self.texts.keep(m.formula);
     info.traits.ordered = m.ordered;
     info.args = args;
     info.parameters = [](const Args&, int64_t, int64_t) {
@@ -110,20 +118,21 @@ void Axes::add_mechanism(const Mechanism& m, Formula<double> f64, Formula<float>
       for (size_t i = 0; i < args.size(); ++i) s.numbers[i] = given.number(args[i].name);
       return s;
     };
-    info.kernels = {&impl_->kernels.emplace_back(formula_kernel(formula)), 1};
+    info.kernels = {&self.kernels.emplace_back(formula_kernel(formula)), 1};
     info.make = make_streaming;
-    impl_->axes.mechanisms.add(impl_->mechanisms.emplace_back(std::move(info)));
+    self.axes.mechanisms.add(self.mechanisms.emplace_back(std::move(info)));
   });
 }
 
 void Axes::add_wiring(const Wiring& w) {
   guarded([&] {
+    Impl& self = impl("own::Axes::add_wiring");
     if (!w.make) fail(ErrorCode::usage, {"wiring " + w.name, "a function `make`", "none", ""});
     WiringInfo info;
-    info.name = impl_->texts.keep(w.name);
-    info.source = impl_->texts.keep(w.source);
-    info.summary = impl_->texts.keep(w.summary);
-    info.args = impl_->texts.keep(w.arguments);
+    info.name = self.texts.keep(w.name);
+    info.source = self.texts.keep(w.source);
+    info.summary = self.texts.keep(w.summary);
+    info.args = self.texts.keep(w.arguments);
     info.make = [w](const ModelConfig& config, const Args& args) {
       Arguments values;
       for (const Argument& a : w.arguments) values[a.name] = args.number(a.name);
@@ -136,7 +145,7 @@ void Axes::add_wiring(const Wiring& w) {
         return std::vector<std::map<std::string, Arg>>{args};
       };
     }
-    impl_->axes.wirings.add(info);
+    self.axes.wirings.add(info);
   });
 }
 

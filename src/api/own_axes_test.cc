@@ -90,6 +90,19 @@ TEST(OwnAxes, AreCheckedLikeTheLibrarys) {
             std::vector<std::string>{"gradients"});
 }
 
+TEST(OwnAxes, NameWhatIsWrongAfterTheyWereMoved) {
+  own::Axes axes = axes_of_a_program();
+  const own::Axes other = std::move(axes);
+  EXPECT_EQ(fault_of([&] { axes.add_mechanism<Rectified>({.name = "again"}); }), Fault::usage);
+  EXPECT_EQ(fault_of([&] {
+              axes.add_wiring(
+                  {.name = "again",
+                   .make = [](const own::Model&, const own::Arguments&) { return own::Wires{}; }});
+            }),
+            Fault::usage);
+  EXPECT_EQ(fault_of([&] { LanguageModel::make("transformer", {}, 0, axes); }), Fault::usage);
+}
+
 TEST(OwnAxes, RefuseWhatMakesNoSense) {
   own::Axes axes = axes_of_a_program();
   EXPECT_EQ(fault_of([&] { axes.add_mechanism<Rectified>({.name = "softmax"}); }), Fault::usage);

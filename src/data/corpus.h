@@ -14,11 +14,15 @@
 
 namespace weft {
 
+/// Before a hash of samples of the content.
+inline constexpr std::string_view kSampledHash = "sampled:";
+
 /// A file of a corpus as it was when it was opened.
 struct DataFile {
   std::string path;
   int64_t bytes = 0;
-  std::string hash;  ///< of the content: io::ContentHash
+  std::string
+      hash;  ///< of the content: io::ContentHash, behind kSampledHash where not of all of it
   bool operator==(const DataFile&) const = default;
 };
 
@@ -26,9 +30,10 @@ struct DataFile {
 /// short or written to by another program never ends the process.
 ///
 /// Texts of up to 256 MiB together are read into memory when they are opened, and nothing that
-/// happens to the files afterwards is seen. Of more text, files above 1 MiB stay on disk and each
-/// read takes its piece; their hash is one of 64 KiB in every 4 MiB. With a tokenizer whose tokens
-/// are no bytes, all is encoded when it is opened.
+/// happens to the files afterwards is seen. Of more text, files above 1 MiB stay on disk, and
+/// smaller ones beyond the 256 MiB, and each read takes its piece; the hash of those above 1 MiB is
+/// one of 64 KiB in every 4 MiB. With a tokenizer whose tokens are no bytes, all is encoded when it
+/// is opened.
 class Corpus {
  public:
   struct Options {

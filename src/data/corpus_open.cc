@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kLarge = size_t{1} << 20;    // bytes of a file that may stay on disk
+constexpr size_t kLarge = size_t{1} << 20;    // bytes of a file that stays on disk in large data
 constexpr size_t kMostOpen = 256;             // descriptors, of the 1024 that are usual
 constexpr size_t kStride = size_t{4} << 20;   // of the samples that large files are told by
 constexpr size_t kSample = size_t{64} << 10;  // of them, bytes
@@ -40,14 +40,15 @@ std::string read_piece_of(const io::FilePieces& file, size_t offset, size_t byte
 }
 
 // Tens of gigabytes would take minutes to read, 1/64 of them seconds.
-std::string hash_of_samples(const io::FilePieces& file) {
+std::string hash_of(const io::FilePieces& file) {
+  if (file.size() <= kLarge) return hash_of(read_piece_of(file, 0, file.size()));
   io::ContentHash hash;
   for (size_t at = 0; at < file.size(); at += kStride) {
     hash.add(read_piece_of(file, at, kSample));
   }
   const size_t last = file.size() - std::min(kSample, file.size());
   hash.add(read_piece_of(file, last, kSample));
-  return hash.hex();
+  return std::string(kSampledHash) + hash.hex();
 }
 
 }  // namespace
@@ -60,14 +61,12 @@ class CorpusReader {
 
   void read(std::span<const io::Path> paths) {
     for (const io::Path& path : paths) list(path);
-    uintmax_t total = 0;
-    for (const Listed& file : listed_) {
-      std::error_code ignored;
-      const uintmax_t size = fs::file_size(file.path, ignored);
-      if (!ignored) total += size;
-    }
+    // What is text first: files that are left out must not decide where the others are kept.
+    std::erase_if(listed_, [this](Listed& file) { return !meanwhile(file, &CorpusReader::judge); });
+    size_t total = 0;
+    for (const Listed& file : listed_) total += file.bytes;
     all_in_memory_ = !tokenizer_.tokens_are_bytes() || total <= options_.in_memory;
-    for (const Listed& file : listed_) take(file);
+    for (Listed& file : listed_) meanwhile(file, &CorpusReader::take);
     for (const io::Path& folder : folders_) check_folder(folder);
     corpus_.notes_ = left_.notes();
     note_encodings();
@@ -76,7 +75,8 @@ class CorpusReader {
  private:
   struct Listed {
     io::Path path;
-    int folder = -1;  // in folders_; -1: named by itself
+    int folder = -1;   // in folders_; -1: named by itself
+    size_t bytes = 0;  // when it was judged
   };
 
   void list(const io::Path& path) {
@@ -98,68 +98,66 @@ class CorpusReader {
     }
   }
 
-  void take(const Listed& file) {
-    Corpus::Piece piece;
+  // False where the step says so, or the file went away: editors and downloads make files that live
+  // for a moment.
+  bool meanwhile(Listed& file, bool (CorpusReader::*step)(Listed&)) {
     try {
-      open(file.path, piece);
+      return (this->*step)(file);
     } catch (const Error&) {
-      // Editors and downloads make files that live for a moment.
       std::error_code ignored;
       if (file.folder < 0 || fs::exists(fs::symlink_status(file.path, ignored))) throw;
       left_.add(LeftOut::went_away, file.path);
-      return;
+      return false;
     }
-    if (piece.bytes == 0) {
-      if (file.folder < 0)
-        refuse(file.path, "text", "an empty file", "leave it out or name another");
-      return;
+  }
+
+  // True: text, or whatever it is where bytes of any kind are asked for.
+  bool judge(Listed& listed) {
+    const io::FilePieces file(listed.path);
+    listed.bytes = file.size();
+    if (file.size() == 0 && listed.folder < 0) {
+      refuse(listed.path, "text", "an empty file", "leave it out or name another");
     }
-    if (!options_.binary && !is_text(file, piece)) return;
-    const bool whole = !piece.on_disk;
-    corpus_.contents_.push_back(
-        {file.path.string(), static_cast<int64_t>(piece.bytes),
-         whole ? hash_of(piece.text.text()) : hash_of_samples(*piece.on_disk)});
+    if (file.size() == 0 || options_.binary) return file.size() > 0;
+    std::vector<std::string> samples;
+    for (const FilePiece& at : pieces_to_judge(file.size())) {
+      samples.push_back(read_piece_of(file, at.offset, at.bytes));
+    }
+    const TextCheck check =
+        check_text(std::vector<std::string_view>(samples.begin(), samples.end()));
+    if (check.kind == TextKind::other && other_encodings_++ == 0) first_other_ = listed.path;
+    if (check.kind != TextKind::binary) return true;
+    if (listed.folder < 0) {
+      refuse(listed.path, "text", check.what,
+             "a model of bytes of any kind: --set data.binary=true, in eval --binary");
+    }
+    left_.add(LeftOut::not_text, listed.path, check.what);
+    return false;
+  }
+
+  bool take(Listed& file) {
+    Corpus::Piece piece;
+    const bool small = file.bytes <= kLarge && in_memory_ + file.bytes <= options_.in_memory;
+    std::string hash;
+    if (all_in_memory_ || small) {
+      piece.text = io::FileBytes(file.path);
+      piece.bytes = piece.text.size();
+      in_memory_ += piece.bytes;
+      hash = hash_of(piece.text.text());
+    } else {
+      piece.on_disk.emplace(file.path, on_disk_++ < kMostOpen);
+      piece.bytes = piece.on_disk->size();
+      hash = hash_of(*piece.on_disk);
+    }
+    if (piece.bytes == 0) refuse(file.path, "text", "a file that was emptied meanwhile");
+    corpus_.contents_.push_back({file.path.string(), static_cast<int64_t>(piece.bytes), hash});
     if (!tokenizer_.tokens_are_bytes()) {
       piece.tokens = tokenizer_.encode(piece.text.text());
       piece.text = {};
     }
     if (file.folder >= 0) ++taken_of_[static_cast<size_t>(file.folder)];
     corpus_.pieces_.push_back(std::move(piece));
-  }
-
-  void open(const io::Path& path, Corpus::Piece& piece) {
-    std::error_code ignored;
-    if (!all_in_memory_ && fs::file_size(path, ignored) > kLarge) {
-      piece.on_disk.emplace(path, on_disk_++ < kMostOpen);
-      piece.bytes = piece.on_disk->size();
-    } else {
-      piece.text = io::FileBytes(path);
-      piece.bytes = piece.text.size();
-    }
-  }
-
-  // False: it lies in a folder and was listed as left out.
-  bool is_text(const Listed& file, const Corpus::Piece& piece) {
-    std::vector<std::string> read;
-    std::vector<std::string_view> samples;
-    const std::vector<FilePiece> places = pieces_to_judge(piece.bytes);
-    read.reserve(places.size());
-    for (const FilePiece& at : places) {
-      if (piece.on_disk) {
-        samples.push_back(read.emplace_back(read_piece_of(*piece.on_disk, at.offset, at.bytes)));
-      } else {
-        samples.push_back(piece.text.text().substr(at.offset, at.bytes));
-      }
-    }
-    const TextCheck check = check_text(samples);
-    if (check.kind == TextKind::other && other_encodings_++ == 0) first_other_ = file.path;
-    if (check.kind != TextKind::binary) return true;
-    if (file.folder < 0) {
-      refuse(file.path, "text", check.what,
-             "a model of bytes of any kind: --set data.binary=true, in eval --binary");
-    }
-    left_.add(LeftOut::not_text, file.path, check.what);
-    return false;
+    return true;
   }
 
   void check_folder(const io::Path& folder) {
@@ -188,7 +186,8 @@ class CorpusReader {
   std::vector<int64_t> taken_of_;  // files, of each folder
   LeftOutList left_;
   bool all_in_memory_ = true;
-  size_t on_disk_ = 0;
+  size_t on_disk_ = 0;    // files
+  size_t in_memory_ = 0;  // bytes
   int64_t other_encodings_ = 0;
   io::Path first_other_;
 };

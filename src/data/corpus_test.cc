@@ -274,6 +274,18 @@ TEST(Corpus, TellsContentBySizeAndHash) {
   }
 }
 
+// What is left out has no say in how the rest is kept and told.
+TEST(Corpus, TellsContentWhateverBinaryFilesLieBeside) {
+  const ScratchFolder folder;
+  folder.put("data/text", std::string(2 << 20, 'x'));
+  const std::vector<Path> paths{folder / "data"};
+  const Corpus::Options options{.in_memory = size_t{3} << 20};
+  const auto contents = [&] { return Corpus::open(paths, ByteTokenizer(), options).contents(); };
+  const std::vector<DataFile> before = contents();
+  folder.put("data/weights", std::string(4 << 20, '\0'));
+  EXPECT_EQ(contents(), before);
+}
+
 // More than a process may have open at once, and names that no terminal should see.
 TEST(Corpus, TakesThousandsOfFiles) {
   const ScratchFolder folder;

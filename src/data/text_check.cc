@@ -39,6 +39,7 @@ constexpr Format kFormats[] = {
     {"SQLite format 3\0"sv, "an SQLite database"},
     {"\x93NUMPY"sv, "a NumPy array"},
     {"\x89HDF\r\n"sv, "an HDF5 file"},
+    {"\r\n\0\0"sv, "compiled Python", 2},
     {"PAR1"sv, "a Parquet file"},
     {"\0asm"sv, "a WebAssembly module"},
     {"OggS\0"sv, "an Ogg recording"},

@@ -61,6 +61,9 @@ TEST(TextCheck, RefusesWhatIsNoText) {
   EXPECT_EQ(check("\x1f\x8b").what, "a gzip file");
   EXPECT_EQ(check("PK\x03\x04").what, "a zip archive");
   EXPECT_EQ(check(std::string(257, 'x') + "ustar").what, "a tar archive");
+  EXPECT_EQ(check(std::string_view("\xa7\r\r\n\0\0\0\0", 8)).kind, TextKind::binary);
+  EXPECT_EQ(check(std::string_view("\x6f\x0d\r\n\0\0\0\0 docstring of a module, long", 36)).what,
+            "compiled Python");
   EXPECT_EQ(check("\xff\xfet").what, "UTF-16 text");
 }
 
