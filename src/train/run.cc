@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "io/atomic.h"
 #include "model/model.h"
+#include "runtime/known_peak.h"
 #include "train/checkpoint.h"
 #include "train/checkpoint_writer.h"
 #include "train/run_data.h"
@@ -20,8 +21,6 @@ namespace weft {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr double kPeakSeconds = 0.15;  // of measuring; the contract allows 0.2
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -111,7 +110,7 @@ class Run {
   StepResult result_;
   int64_t step_ = 0;
   int64_t checkpointed_ = -1;  // the step of the newest checkpoint, written or being written
-  double peak_gflops_ = 0;
+  KnownPeak peak_;
   double began_ = 0;         // when this run would have begun without a break
   double step_seconds_ = 0;  // since the last line of metrics
   int64_t steps_since_log_ = 0;
@@ -146,7 +145,7 @@ void Run::open() {
                                     .axes = request_.axes},
                    std::move(programs));
   if (memory_.snapshot > 0) writer_.emplace(*model_, trainer_->optimizer(), request_.runtime);
-  peak_gflops_ = request_.peak_gflops;
+  peak_ = KnownPeak(request_.peak_gflops);
 }
 
 void Run::restore() {
@@ -215,7 +214,7 @@ void Run::finish_step() {
     const double rate = static_cast<double>(trainer_->tokens_per_step()) / seconds;
     observer.on_step({step_, result_.loss, result_.lr, result_.grad_norm, rate});
   }
-  if (peak_gflops_ == 0) peak_gflops_ = trainer_->measure_peak(kPeakSeconds);
+  peak_.require([this](double limit) { return trainer_->measure_peak(limit); });
   const bool evaluate = data_.validation != nullptr && due(train().eval_every);
   if (evaluate || due(train().log_every)) log(evaluate);
   if (writer_ && writer_->done()) collect();
@@ -232,7 +231,9 @@ void Run::log(bool evaluate) {
   line.grad_norm = result_.grad_norm;
   line.tokens_per_second =
       static_cast<double>(steps_since_log_ * trainer_->tokens_per_step()) / step_seconds_;
-  line.mfu = line.tokens_per_second * trainer_->flops_per_token() / (peak_gflops_ * 1e9);
+  line.mfu = peak_.share(line.tokens_per_second * trainer_->flops_per_token() / 1e9, now() - began_,
+                         [this](double limit) { return trainer_->measure_peak(limit); });
+  line.peak_gflops = peak_.gflops();
   if (evaluate) {
     const Score score = trainer_->evaluate(*data_.validation);
     outcome_.val_loss = line.val_loss = score.loss;
