@@ -75,7 +75,14 @@ void AdaptiveTeam::run_measured(int64_t tasks, detail::TaskFn fn, void* context)
   std::fill(shares_.begin(), shares_.end(), Share{});
   Measured measured{fn, context, shares_.data()};
   const double start = wall_clock();
-  detail::run_tasks(policy_.size(), tasks, Measured::run, &measured);
+  if (policy_.size() == 1) {
+    shares_[0].begin = thread_clock();
+    detail::run_tasks(1, tasks, fn, context);
+    shares_[0].end = thread_clock();
+    shares_[0].tasks = 1;
+  } else {
+    detail::run_tasks(policy_.size(), tasks, Measured::run, &measured);
+  }
   const double end = wall_clock();
   double work = 0;
   for (const Share& share : shares_) {

@@ -18,12 +18,12 @@ constexpr double kFewerReach = 0.9, kMoreExceed = 1.15;
 void TeamSize::Tries::failed(double now) {
   next = now + wait;
   wait = std::min(2 * wait, kLongWait);
-  window = kLongWindow;
+  ++failures;
 }
 
 void TeamSize::Tries::worked(double now) {
   wait = kShortWait;
-  window = kWindow;
+  failures = 0;
   next = now + wait;
 }
 
@@ -31,6 +31,8 @@ void TeamSize::ran(double end, double wall, double work) {
   if (began_ < 0) {
     began_ = end - wall;
     more_.next = began_ + kAlone;
+    due_ = more_.next - kWindow;
+    return;
   }
   if (settling_ >= 0) {
     settling_ -= wall;
@@ -38,7 +40,7 @@ void TeamSize::ran(double end, double wall, double work) {
   }
   wall_ += wall;
   work_ += work;
-  if (wall_ < window_) return;
+  if (wall_ < kWindow) return;
   const double rate = work_ / wall_;
   wall_ = work_ = 0;
   kept_ == 0 ? looked(end, rate) : tried(end, rate);
@@ -71,9 +73,8 @@ void TeamSize::try_size(int size, double rate) {
   kept_ = size_;
   kept_rate_ = rate;
   size_ = size;
-  const bool grows = size_ > kept_;
-  window_ = grows ? more_.window : kWindow;
-  settling_ = grows && window_ > kWindow ? window_ : 0;
+  const bool patient = size_ > kept_ && more_.failures % kPatientTry == kPatientTry - 1;
+  settling_ = patient ? kPatience : 0;
 }
 
 void TeamSize::tried(double now, double rate) {
@@ -93,13 +94,13 @@ void TeamSize::tried(double now, double rate) {
     }
   }
   kept_ = 0;
-  window_ = kWindow;
   settling_ = 0;
   rest(now);
 }
 
 void TeamSize::rest(double now) {
   due_ = now + pause_;
+  if (size_ == 1) due_ = std::max(due_, more_.next);  // nothing else to look for
   pause_ = std::min(2 * pause_, kLongPause);
 }
 

@@ -25,8 +25,7 @@ class TeamSize {
   /// of all threads together.
   void ran(double end, double wall, double work);
 
-  static constexpr double kWindow = 0.01;      ///< of measured regions
-  static constexpr double kLongWindow = 0.02;  ///< of a try of more after one that failed
+  static constexpr double kWindow = 0.01;  ///< of measured regions
   /// Between windows; the short one after a change, then doubled.
   static constexpr double kShortPause = 0.01, kLongPause = 0.2;
   /// Before a try that failed is made again; doubled with every failure.
@@ -34,6 +33,10 @@ class TeamSize {
   /// Of work with one thread before more are tried: what is over by then had better not wait for
   /// threads to be made, and for cores that may not be free.
   static constexpr double kAlone = 0.025;
+  /// Of every so many tries of more in a row, one is patient: a busy system takes its time to find
+  /// cores for threads that wake.
+  static constexpr int kPatientTry = 6;
+  static constexpr double kPatience = 0.1;
   /// More threads that were taken back sooner than this were a failure too.
   static constexpr double kHeld = 1;
 
@@ -41,7 +44,7 @@ class TeamSize {
   /// Tries of more threads, or of fewer.
   struct Tries {
     double wait = kShortWait, next = 0;
-    double window = kWindow;  ///< of more
+    int failures = 0;  ///< one after the other
     void failed(double now);
     void worked(double now);
   };
@@ -58,10 +61,7 @@ class TeamSize {
   int kept_ = 0;                ///< the size to return to while another is tried; 0: none is
   double kept_rate_ = 0;        ///< of the window before the try
   double wall_ = 0, work_ = 0;  ///< of the window
-  double window_ = kWindow;     ///< how long it is
-  /// Regions still not counted, in seconds, and one at least: threads are made or woken, and the
-  /// system finds cores for them.
-  double settling_ = 0;
+  double settling_ = 0;         ///< seconds of regions that do not count yet, one at least
   bool fewer_halfway_ = false, more_halfway_ = false;  ///< what is tried next
   double began_ = -1;                                  ///< negative: no region has been measured
   double due_ = 0, pause_ = kShortPause;
