@@ -31,7 +31,7 @@ Output shell(const std::string& line) {
 }
 
 std::string command(const std::vector<std::string>& args) {
-  std::string line = "exec " + quoted(WEFT_BINARY);
+  std::string line = quoted(WEFT_BINARY);
   for (const std::string& a : args) line += " " + quoted(a);
   return line;
 }
@@ -82,7 +82,7 @@ TEST_F(CliLimits, LittleMemoryIsSaid) {
     (got.code == 0 ? starts : fails) = middle;
   }
   int trained = 0, said = 0;
-  for (int64_t more = 1024; more < 70000; more += more < 40000 ? 3000 : 10000) {
+  for (int64_t more = 1024; more < 400000; more += more < 60000 ? 3000 : 50000) {
     const std::string limit = "ulimit -v " + std::to_string(starts + more);
     const Output got = shell(limit + "; " + training());
     expect_done_or_said(got, limit);
@@ -100,9 +100,8 @@ TEST_F(CliLimits, FewThreadsAreEnough) {
     GTEST_SKIP() << "root has no such limit, and no other user may run the program";
   }
   for (const std::string processes : {"1", "2"}) {
-    const std::string line = "ulimit -u " + processes + "; " + training("4");
-    const Output got = shell(nobody.empty() ? line : nobody + "sh -c \"" + line + "\"");
-    if (got.err.find("Cannot fork") != std::string::npos) continue;
+    const Output got =
+        shell("exec " + nobody + "prlimit --nproc=" + processes + " " + training("4"));
     EXPECT_EQ(got.code, 0) << got.err;
     EXPECT_NE(got.err.find(" of 4 threads"), std::string::npos) << got.err;
     EXPECT_EQ(got.err.find("libgomp"), std::string::npos) << got.err;
@@ -115,7 +114,7 @@ TEST_F(CliLimits, FewDescriptorsAreSaid) {
     const Output got = shell(limit + "; " + training("1"));
     if (got.err.find("error while loading shared libraries") != std::string::npos) continue;
     expect_done_or_said(got, limit);
-    if (n == 16) EXPECT_EQ(got.code, 0) << got.err;
+    EXPECT_TRUE(n < 16 || got.code == 0) << got.err;
   }
 }
 

@@ -1,5 +1,6 @@
 // The verbs over a model, from training to generation.
 #include <gtest/gtest.h>
+#include <pty.h>
 
 #include <cmath>
 #include <csignal>

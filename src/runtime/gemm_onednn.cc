@@ -216,6 +216,7 @@ struct Gemm::Impl {
   std::vector<dnnl::stream> streams;  // [threads]
   // [open kind][height kind][column kind][add]
   std::array<std::array<std::array<std::array<Tile, 2>, 2>, 2>, 4> tiles;
+  const Tile* lazy = nullptr;  // the least of those whose code is made with the first product
   size_t a_bytes = 0, b_bytes = 0, c_bytes = 0, pad_bytes = 0;  // scratch of one thread
 
   Impl(const GemmSpec& s, const Runtime& r)
@@ -274,13 +275,20 @@ void Gemm::Impl::plan_tile(Tile& tile, bool tail, bool add) {
   if (tile.stage_b) b_bytes = std::max(b_bytes, bytes(tile.k, tile.n, element));
   if (tile.stage_c) c_bytes = std::max(c_bytes, bytes(tile.m, tile.n, sizeof(float)));
   pad_bytes = std::max(pad_bytes, align64(description.scratchpad_desc().get_size()));
-  if (name.empty()) name = std::string(description.impl_info_str()) + (widen ? "+f32" : "");
+  // The implementations of other names have their code when they are created.
+  const auto work = [](const Tile& t) { return t.m * t.n * t.k; };
+  const std::string made_by = description.impl_info_str();
+  if (made_by.find("gemm") != std::string::npos && (lazy == nullptr || work(tile) < work(*lazy))) {
+    lazy = &tile;
+  }
+  if (name.empty()) name = made_by + (widen ? "+f32" : "");
 }
 
 void Gemm::Impl::plan() {
   const SingleThreaded guard;
   const bool m_open = spec.open == OpenDim::m;
   tiles = {};
+  lazy = nullptr;
   const bool whole = m_open && spec.n <= kWhole && spec.k <= longest_sum(spec);
   columns = Cut(spec.n, whole ? kWhole : kColumns);
   pieces = !m_open ? kSumPieces : whole ? kWholeRowPieces : kRowPieces;
@@ -312,11 +320,12 @@ void Gemm::Impl::plan() {
 // oneDNN makes a part of its code with the first product of a type in the process, without looking
 // whether there is memory for it: this one is made while planning, where that can be said.
 void Gemm::Impl::rehearse() {
-  if (name.find("gemm") == std::string::npos) return;  // others are ready when they are created
+  if (lazy == nullptr) return;
   static std::atomic<bool> made[2] = {};  // of the process, as oneDNN's own code: [f32, bf16]
   std::atomic<bool>& ready = made[!widen && spec.in == DType::bf16 ? 1 : 0];
   if (ready.load()) return;
-  const Tile& tile = tiles[kTail][0][0][0];
+  expect_room_for_code();
+  const Tile& tile = *lazy;
   const size_t size = size_of(widen ? DType::f32 : spec.in);
   const auto elements = [](const Operand& o, int64_t height, int64_t width) {
     return static_cast<size_t>((height - 1) * o.stride_i + (width - 1) * o.stride_j + 1);
@@ -345,9 +354,13 @@ dnnl_status_t Gemm::Impl::execute(const Tile& tile, void* a, void* b, void* c, i
        {DNNL_ARG_WEIGHTS, memory.b.get()},
        {DNNL_ARG_DST, memory.c.get()},
        {DNNL_ARG_SCRATCHPAD, memory.scratchpad.get()}}};
-  // The C call: the C++ one builds a map, which allocates.
-  return dnnl_primitive_execute(tile.primitive.get(), streams[static_cast<size_t>(thread)].get(),
-                                static_cast<int>(arguments.size()), arguments.data());
+  try {
+    // The C call: the C++ one builds a map, which allocates.
+    return dnnl_primitive_execute(tile.primitive.get(), streams[static_cast<size_t>(thread)].get(),
+                                  static_cast<int>(arguments.size()), arguments.data());
+  } catch (...) {
+    return dnnl_out_of_memory;  // it lets std::bad_alloc through
+  }
 }
 
 void Gemm::Impl::multiply(const Tile& tile, void* a, void* b, void* c, int thread,

@@ -17,7 +17,7 @@ void KnownPeak::measure_once(const Measure& measure) {
 }
 
 void KnownPeak::require(const Measure& measure) {
-  if (gflops_ == 0) measure_once(measure);
+  if (gflops_ == 0 && spent_ == 0) measure_once(measure);
 }
 
 std::optional<double> KnownPeak::share(double gflops, double elapsed, const Measure& measure) {

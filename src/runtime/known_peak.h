@@ -10,7 +10,7 @@ namespace weft {
 /// it: it is measured again then, the larger counts, and what no measurement reaches has no share.
 class KnownPeak {
  public:
-  /// Measures for about so many seconds; returns GFLOP/s.
+  /// Measures for about so many seconds; returns GFLOP/s, 0 where that is not possible.
   using Measure = std::function<double(double seconds)>;
 
   KnownPeak() = default;
@@ -18,7 +18,7 @@ class KnownPeak {
   explicit KnownPeak(double gflops) : gflops_(gflops) {}
 
   double gflops() const { return gflops_; }
-  /// Measures, where none is known.
+  /// Measures, where none is known, once.
   void require(const Measure& measure);
   /// What share `gflops` is of the peak, at most 1; nothing where it is more. `elapsed`: seconds of
   /// work so far, of which a hundredth may go into measuring again.

@@ -64,6 +64,14 @@ TEST(KnownPeak, AGivenOneNeedsNoMeasurement) {
   EXPECT_EQ(m.made, 0u);
 }
 
+TEST(KnownPeak, WhatCannotBeMeasuredIsNotTriedForEver) {
+  Measurements m{{0}};
+  KnownPeak peak;
+  for (int step = 0; step < 100; ++step) peak.require(m.function());
+  EXPECT_EQ(m.made, 1u);
+  EXPECT_EQ(peak.share(50, 1, m.function()), std::nullopt);
+}
+
 TEST(KnownPeak, NoRateHasNoShare) {
   Measurements m{{100}};
   KnownPeak peak;

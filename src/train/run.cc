@@ -91,6 +91,7 @@ class Run {
   void announce() const;
   void finish_step();
   void log(bool evaluate);
+  double measure_peak(double limit);
   void checkpoint();
   void collect();
   void written(const io::Path& path);
@@ -214,11 +215,20 @@ void Run::finish_step() {
     const double rate = static_cast<double>(trainer_->tokens_per_step()) / seconds;
     observer.on_step({step_, result_.loss, result_.lr, result_.grad_norm, rate});
   }
-  peak_.require([this](double limit) { return trainer_->measure_peak(limit); });
+  peak_.require([this](double limit) { return measure_peak(limit); });
   const bool evaluate = data_.validation != nullptr && due(train().eval_every);
   if (evaluate || due(train().log_every)) log(evaluate);
   if (writer_ && writer_->done()) collect();
   if (due(train().checkpoint_every)) checkpoint();
+}
+
+// 0 where there is no memory left for it: that is no reason to stop training.
+double Run::measure_peak(double limit) {
+  try {
+    return trainer_->measure_peak(limit);
+  } catch (const Error&) {
+    return 0;
+  }
 }
 
 void Run::log(bool evaluate) {
@@ -232,7 +242,7 @@ void Run::log(bool evaluate) {
   line.tokens_per_second =
       static_cast<double>(steps_since_log_ * trainer_->tokens_per_step()) / step_seconds_;
   line.mfu = peak_.share(line.tokens_per_second * trainer_->flops_per_token() / 1e9, now() - began_,
-                         [this](double limit) { return trainer_->measure_peak(limit); });
+                         [this](double limit) { return measure_peak(limit); });
   line.peak_gflops = peak_.gflops();
   if (evaluate) {
     const Score score = trainer_->evaluate(*data_.validation);
