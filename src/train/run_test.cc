@@ -122,6 +122,15 @@ TEST(Run, APeakThatIsExceededIsMeasuredAgain) {
   }
 }
 
+TEST(Run, ATeamThatGivesWayGivesTheSameBits) {
+  const Scene scene;
+  run_training(scene.request("alone", {}, 1));
+  TrainRequest request = scene.request("team");
+  request.runtime = Runtime::adaptive(2);
+  run_training(request);
+  expect_same_end(scene.folder / "team", scene.folder / "alone", 12);
+}
+
 TEST(Metrics, AShareThatIsNotKnownIsNull) {
   const nlohmann::json line = io::parse_json(to_json_line({.peak_gflops = 7}), "line");
   EXPECT_TRUE(line["mfu"].is_null());
