@@ -5,7 +5,6 @@
 #include <cmath>
 #include <csignal>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "base/random.h"
 #include "cli_run.h"
@@ -47,40 +46,6 @@ TEST_F(CliModel, TrainingAwayFromATerminalWritesPlainLines) {
   EXPECT_FALSE(has_controls(got.err)) << got.err;
   EXPECT_NE(got.err.find("step 5/20  loss "), std::string::npos) << got.err;
   EXPECT_NE(got.err.find("step 20/20  loss "), std::string::npos) << got.err;
-}
-
-TEST_F(CliModel, TheLiveLineKeepsToTheTerminal) {
-  const Scratch other;
-  int screen = -1, terminal = -1;
-  winsize size{};
-  size.ws_row = 24;
-  size.ws_col = 40;
-  ASSERT_EQ(::openpty(&screen, &terminal, nullptr, nullptr, &size), 0);
-  std::vector<std::string> args = {"train", "transformer", "--out", other / "run"};
-  for (const std::string& a : tiny_settings(*scratch_ / "text.txt")) args.push_back(a);
-  const pid_t pid = start_weft(args, other, terminal);
-  std::string shown;
-  std::thread reader([&] {
-    char part[4096];
-    for (ssize_t n; (n = ::read(screen, part, sizeof part)) > 0;) {
-      shown.append(part, static_cast<size_t>(n));
-    }
-  });
-  EXPECT_EQ(wait_for(pid, other).code, 0) << shown;
-  ::close(terminal);
-  reader.join();
-  ::close(screen);
-  size_t drawn = 0;
-  const std::string erase = "\r\x1b[K";
-  for (size_t at = shown.find(erase); at != std::string::npos; at = shown.find(erase, at + 1)) {
-    const size_t begin = at + erase.size(), end = shown.find_first_of("\r\n", begin);
-    const std::string line = shown.substr(begin, end - begin);
-    if (line.rfind("step ", 0) != 0) continue;
-    EXPECT_LT(line.size(), 40u) << line;
-    ++drawn;
-  }
-  EXPECT_GE(drawn, 1u) << shown;
-  EXPECT_NE(shown.find("step 20/20"), std::string::npos) << shown;
 }
 
 TEST_F(CliModel, ARunIsNotOverwritten) {

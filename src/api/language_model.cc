@@ -43,9 +43,10 @@ struct LanguageModel::Impl {
 namespace {
 
 Runtime runtime_of(int threads) {
-  Runtime runtime = Runtime::best();
   if (threads < 0) fail(ErrorCode::usage, {"threads", "0 or more", std::to_string(threads)});
-  if (threads > 0) runtime.threads = threads;
+  if (threads == 0) return Runtime::adaptive(useful_threads());
+  Runtime runtime = Runtime::best();
+  runtime.threads = threads;
   return runtime;
 }
 

@@ -168,13 +168,20 @@ class BenchVerb final : public Verb {
     const Peaks before = measured.peaks = measure_peaks(rt);
     {
       BenchProgress progress(invocation.console, rows);
-      if (invocation.console.stderr_is_terminal()) {
+      if (invocation.console.draws()) {
         measured.begin = [&progress](const std::string& row) { progress.begin(row); };
       }
       d.results = run_all(measured);
     }
     const Peaks after = measure_peaks(rt);
     d.peaks = larger(before, after);
+    // A peak that was exceeded was measured while others ran. Shapes that are faster than every
+    // square are peaks themselves.
+    const Peaks rates = reached(d.results);
+    for (int again = 0; again < 2 && exceeds(rates, d.peaks); ++again) {
+      d.peaks = larger(d.peaks, measure_peaks(rt));
+    }
+    d.peaks = larger(d.peaks, rates);
     const std::string busy = busy_note(before, after);
     if (!busy.empty()) invocation.console.note(busy);
     return d;

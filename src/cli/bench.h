@@ -68,11 +68,18 @@ struct BenchResult {
 
   /// What the whole machine reaches, as far as the row knows.
   double peak_of(Bound which, const Peaks& peaks) const;
+  /// None where there is no bound, or where products are faster than the peak, which is not known
+  /// then.
   std::optional<double> percent_of_peak(const Peaks& peaks) const;
   /// None where neither FLOPs nor bytes are known. FLOPs are held against the products of the type
   /// that the result is held against, f32 where it is held against memory.
   std::optional<Roofline> roofline(const Peaks& peaks) const;
 };
+
+/// The fastest products among the results: no peak can be lower.
+Peaks reached(const std::vector<BenchResult>& results);
+/// True where products were faster than the peaks.
+bool exceeds(const Peaks& rates, const Peaks& peaks);
 
 /// True where the name has one of the parts in it, or there are none.
 bool has_part(const std::string& name, const std::vector<std::string>& parts);

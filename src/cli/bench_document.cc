@@ -30,9 +30,10 @@ json row(const BenchResult& r, const Peaks& peaks) {
   for (const Spelled& b : kBounds) {
     if (b.bound == r.bound) j["peak"] = b.word;
   }
-  if (const auto percent = r.percent_of_peak(peaks)) {
-    j["percent_of_peak"] = *percent;
-    if (r.is_training) j["mfu"] = *percent / 100;
+  if (r.bound != Bound::none) {
+    const auto percent = r.percent_of_peak(peaks);
+    j["percent_of_peak"] = percent ? json(*percent) : json(nullptr);
+    if (r.is_training) j["mfu"] = percent ? json(*percent / 100) : json(nullptr);
   }
   if (r.work.flops > 0) j["flops"] = r.work.flops;
   if (r.work.bytes > 0) j["bytes"] = r.work.bytes;

@@ -32,6 +32,20 @@ Peaks larger(const Peaks& a, const Peaks& b) {
           std::max(a.bandwidth_gb_s, b.bandwidth_gb_s)};
 }
 
+Peaks reached(const std::vector<BenchResult>& results) {
+  Peaks most;
+  for (const BenchResult& r : results) {
+    const double whole = r.rate / r.share_of_machine;
+    if (r.bound == Bound::gemm_f32) most.gflops_f32 = std::max(most.gflops_f32, whole);
+    if (r.bound == Bound::gemm_bf16) most.gflops_bf16 = std::max(most.gflops_bf16, whole);
+  }
+  return most;
+}
+
+bool exceeds(const Peaks& rates, const Peaks& peaks) {
+  return rates.gflops_f32 > peaks.gflops_f32 || rates.gflops_bf16 > peaks.gflops_bf16;
+}
+
 std::string busy_note(const Peaks& before, const Peaks& after) {
   if (!apart(before.gflops_f32, after.gflops_f32) &&
       !apart(before.gflops_bf16, after.gflops_bf16) &&
@@ -56,7 +70,10 @@ double MemoryBeside::around() {
 
 std::optional<double> BenchResult::percent_of_peak(const Peaks& peaks) const {
   if (bound == Bound::none) return {};
-  return 100 * rate / (share_of_machine * peak_of(bound, peaks));
+  const double percent = 100 * rate / (share_of_machine * peak_of(bound, peaks));
+  // A cache may serve faster than memory, but nothing multiplies faster than it can.
+  if (bound != Bound::bandwidth && !(percent <= 100)) return {};
+  return percent;
 }
 
 double BenchResult::peak_of(Bound which, const Peaks& peaks) const {

@@ -40,6 +40,20 @@ TEST(BenchPeaks, ARateIsHeldAgainstItsOwnBound) {
   EXPECT_DOUBLE_EQ(*r.percent_of_peak(peaks), 80);
 }
 
+TEST(BenchPeaks, NothingIsMoreThanThePeak) {
+  const Peaks low{200, 400, 50}, high{300, 400, 50};
+  const Timing timing{.median = 1, .spread = 0, .runs = 1};
+  const BenchResult r = timed("a", timing, 250e9, DType::f32);
+  EXPECT_FALSE(r.percent_of_peak(low));
+  EXPECT_TRUE(exceeds(reached({r}), low));
+  EXPECT_NEAR(*r.percent_of_peak(high), 250 / 3., 1e-9);
+  EXPECT_FALSE(exceeds(reached({r, timed("no bound", timing)}), high));
+  const Peaks best = larger(low, reached({r}));
+  EXPECT_DOUBLE_EQ(best.gflops_f32, 250);
+  EXPECT_EQ(best.gflops_bf16, 400);
+  EXPECT_EQ(*r.percent_of_peak(best), 100);
+}
+
 TEST(BenchPeaks, MemoryBesideARowCountsForIt) {
   const Peaks peaks{200, 400, 50};
   const Timing timing{.median = 1, .spread = 0, .runs = 1};

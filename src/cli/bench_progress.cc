@@ -21,16 +21,15 @@ std::string bench_progress_line(int row, int rows, const std::string& name, doub
 }
 
 BenchProgress::~BenchProgress() {
-  if (row_ > 0) console_.raw("\r\x1b[K");
+  console_.end_live();
 }
 
 void BenchProgress::begin(const std::string& row) {
   const auto now = std::chrono::steady_clock::now();
   if (row_++ == 0) start_ = now;
   const double elapsed = std::chrono::duration<double>(now - start_).count();
-  // One column less than there is: some terminals wrap when the last one is written.
-  console_.raw("\r\x1b[K" + bench_progress_line(row_, std::max(rows_, row_), row, elapsed,
-                                                console_.width() - 1));
+  console_.live(
+      bench_progress_line(row_, std::max(rows_, row_), row, elapsed, console_.width() - 1));
 }
 
 }  // namespace weft::cli

@@ -46,15 +46,15 @@ struct Row {
 
 std::vector<Row> run_all(const Invocation& invocation, const checks::Subject& subject) {
   std::vector<Row> rows;
-  const bool live = invocation.console.stderr_is_terminal() && !invocation.json;
+  const bool live = !invocation.json;
   for (const checks::Check& check : checks::all()) {
     if (live) {
-      invocation.console.raw(
-          fmt::format("\r\033[K{}/{} {}", rows.size() + 1, checks::all().size(), check.question));
+      invocation.console.live(
+          fmt::format("{}/{} {}", rows.size() + 1, checks::all().size(), check.question));
     }
     rows.push_back({check, checks::run(check, subject)});
   }
-  if (live) invocation.console.raw("\r\033[K");
+  invocation.console.end_live();
   return rows;
 }
 

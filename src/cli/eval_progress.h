@@ -7,8 +7,8 @@
 
 namespace weft::cli {
 
-/// What takes the share that is done and draws it, at most ten times a second; nothing where stderr
-/// is no terminal. The console must outlive it.
+/// What takes the share that is done and draws it, at most ten times a second; nothing where
+/// the console does not draw. The console must outlive it.
 std::function<void(double)> eval_progress(const Console& console);
 /// Erases the line.
 void end_eval_progress(const Console& console);

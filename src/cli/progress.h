@@ -1,4 +1,4 @@
-// The live line of a training run.
+// Lines of a training run.
 #pragma once
 
 #include <chrono>
@@ -21,6 +21,9 @@ struct Progress {
 /// One line of at most `width` columns: the step and the loss always, as long as they fit, then
 /// what else fits, the least important left out first.
 std::string progress_line(const Progress& progress, int width);
+
+/// The same with a bar of 10 to 40 columns after the step, where there is room for it and the loss.
+std::string progress_bar(const Progress& progress, int width);
 
 /// Says when the line is due again, at most ten times a second.
 class RedrawClock {

@@ -40,6 +40,33 @@ TEST(ProgressLine, LeavesOutWhatIsNotKnown) {
   EXPECT_EQ(progress_line({.step = 1, .steps = 9, .loss = 5.5}, 120), "step 1/9  loss 5.5000");
 }
 
+TEST(ProgressBar, StandsAfterTheStep) {
+  Progress p = example();
+  p.val_loss = {};
+  p.mfu = 0;
+  EXPECT_EQ(progress_bar(p, 79),
+            "step 120/1000  [==>               ]  loss 1.2346  45.2 k tok/s  1 min 20 s left");
+  EXPECT_EQ(progress_bar(p, 60), "step 120/1000  [=>           ]  loss 1.2346  1 min 20 s left");
+  EXPECT_EQ(progress_bar(p, 42), "step 120/1000  [=>          ]  loss 1.2346");
+  p.step = p.steps;
+  p.seconds_left = 0;
+  EXPECT_EQ(progress_bar(p, 42), "step 1000/1000  [===========]  loss 1.2346");
+}
+
+TEST(ProgressBar, GivesWayToTheLineInANarrowWindow) {
+  EXPECT_EQ(progress_bar(example(), 30), "step 120/1000  loss 1.2346");
+  EXPECT_EQ(progress_bar(example(), 5), "step ");
+}
+
+TEST(ProgressBar, FillsAWideWindowAndNeverExceedsIt) {
+  EXPECT_NE(progress_bar(example(), 130).find("mfu 51%"), std::string::npos);
+  EXPECT_NE(progress_bar(example(), 200).find("[====>" + std::string(33, ' ') + "]"),
+            std::string::npos);
+  for (int width = 0; width < 160; ++width) {
+    EXPECT_LE(static_cast<int>(progress_bar(example(), width).size()), width);
+  }
+}
+
 TEST(RedrawClock, TenTimesASecond) {
   RedrawClock clock;
   RedrawClock::Time t{};

@@ -11,6 +11,7 @@
 #include "base/args.h"
 #include "base/error.h"
 #include "cli/help.h"
+#include "cli/threads.h"
 #include "cli/verb.h"
 #include "cli/version.h"
 #include "io/utf8.h"
@@ -44,7 +45,7 @@ struct Entry {
 };
 
 struct CommonFlags {
-  int64_t threads = available_cores();
+  int64_t threads = 0;  ///< 0: not given
   std::string isa;
   bool json = false;
 };
@@ -61,7 +62,7 @@ std::vector<Entry> declare(CLI::App& root, CommonFlags& common) {
     auto flags = std::make_unique<Flags>(*app);
     verb->declare(*flags);
     flags->integer("--threads", common.threads, {1, int64_t{4} * available_cores()},
-                   "threads to compute with (all cores)");
+                   "threads to compute with (what cores, CPU quota and OMP_NUM_THREADS allow)");
     flags->word("--isa", common.isa, "the strongest instruction set to use (that of this machine)");
     if (verb->has_json()) {
       flags->flag("--json", common.json, "one JSON document on stdout");
@@ -128,11 +129,17 @@ int dispatch(int argc, const char* const* argv, const Console& console) {
   for (const Entry& e : entries) {
     if (!e.app->parsed()) continue;
     e.flags->check();
-    const Runtime runtime{.threads = static_cast<int>(common.threads), .isa = isa_of(common.isa)};
+    const Runtime runtime = runtime_of(common.threads, isa_of(common.isa), console);
     if (runtime.isa < best_isa()) limit_products(runtime.isa);
     return e.verb->run({console, runtime, common.json, spelled(argc, argv)});
   }
   refuse_verb(root, entries);
+}
+
+/// In the place of a live line that the failure left.
+void last_words(const Console& console, const std::string& line) {
+  console.end_live();
+  console.note(line);
 }
 
 }  // namespace
@@ -189,14 +196,14 @@ int run(int argc, const char* const* argv) noexcept {
   } catch (const ClosedPipe&) {
     return 0;
   } catch (const Error& error) {
-    console.note(std::string("weft: ") + error.what());
+    last_words(console, std::string("weft: ") + error.what());
     return error.code() == ErrorCode::runtime ? 1 : 2;
   } catch (const std::bad_alloc&) {
-    console.note(
-        "weft: [memory] expected enough of it, got none; a smaller model, batch or context");
+    last_words(console,
+               "weft: [memory] expected enough of it, got none; a smaller model, batch or context");
   } catch (const std::exception& error) {
-    console.note(
-        io::without_controls(io::to_utf8(std::string("weft: [internal] ") + error.what())));
+    last_words(console,
+               io::without_controls(io::to_utf8(std::string("weft: [internal] ") + error.what())));
   }
   return 1;
 }

@@ -28,24 +28,14 @@ ShareProgress::ShareProgress(const Console& console) : console_(console), begun_
 void ShareProgress::update(std::string_view what, double share, std::string_view more) {
   share = std::clamp(share, 0.0, 1.0);
   const double elapsed = std::chrono::duration<double>(Clock::now() - begun_).count();
-  if (console_.stderr_is_terminal()) {
-    if (!clock_.due(Clock::now())) return;
-    std::string text = share_line(what, share, more, elapsed);
-    const auto width = static_cast<size_t>(std::max(1, console_.width() - 1));
-    if (text.size() > width) text.resize(width);
-    console_.raw("\r\x1b[K" + text);
-    drawn_ = true;
+  if (console_.draws()) {
+    if (clock_.due(Clock::now())) console_.live(share_line(what, share, more, elapsed));
     return;
   }
   const int tenths = static_cast<int>(10 * share);
   if (tenths <= tenths_) return;
   tenths_ = tenths;
   console_.note(share_line(what, share, more, elapsed));
-}
-
-void ShareProgress::finish() {
-  if (drawn_) console_.raw("\r\x1b[K");
-  drawn_ = false;
 }
 
 }  // namespace weft::cli

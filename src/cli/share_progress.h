@@ -1,5 +1,5 @@
-// How far a long computation is, and how long it will take: a live line on a terminal, a line every
-// tenth elsewhere.
+// How far a long computation is, and how long it will take: a live line where the console draws, a
+// line every tenth elsewhere.
 #pragma once
 
 #include <chrono>
@@ -26,14 +26,13 @@ class ShareProgress {
   /// `share` in [0, 1]; `more` is appended: "loss 0.0123". Not from two threads at a time.
   void update(std::string_view what, double share, std::string_view more = "");
   /// Erases the live line.
-  void finish();
+  void finish() { console_.end_live(); }
 
  private:
   const Console& console_;
   std::chrono::steady_clock::time_point begun_;
   RedrawClock clock_;
   int tenths_ = 0;
-  bool drawn_ = false;
 };
 
 }  // namespace weft::cli

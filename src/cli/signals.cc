@@ -81,7 +81,7 @@ void StopSignals::first(int signal) {
 
 // On a terminal the live line, and the ^C that was typed, end here; the next one is drawn below.
 void StopSignals::say(const std::string& text) const {
-  console_.note((console_.stderr_is_terminal() ? "\n" : "") + text);
+  console_.note((console_.stderr_is_terminal() && !console_.draws() ? "\n" : "") + text);
 }
 
 void StopSignals::end_by(int signal) const {

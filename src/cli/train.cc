@@ -2,12 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "cli/progress.h"
 #include "cli/table.h"
+#include "cli/train_display.h"
 #include "cli/train_stop.h"
 #include "cli/verb.h"
 #include "io/json.h"
@@ -19,85 +18,6 @@
 
 namespace weft::cli {
 namespace {
-
-/// What a run shows while it goes: a live line on a terminal, plain lines elsewhere.
-class Display {
- public:
-  explicit Display(const Console& console) : console_(console) {}
-
-  TrainObserver observer() {
-    return {.on_start = [this](const RunStart& start) { begin(start); },
-            .on_begin = {},
-            .on_step = [this](const StepReport& step) { live(step); },
-            .on_log = [this](const LogLine& line) { log(line); },
-            .on_eval = [this](int64_t, const Score& score) { evaluated(score); },
-            .on_checkpoint = {}};
-  }
-  /// Ends the live line.
-  void finish() {
-    if (drawn_) console_.raw("\r\x1b[K");
-    drawn_ = false;
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-
-  void begin(const RunStart& start) {
-    now_.steps = start.steps;
-    first_step_ = start.first_step;
-    begun_ = Clock::now();
-    task_ = !start.task.empty();
-    const std::string data =
-        task_ ? start.task + " sequences made on the fly"
-              : human_count(static_cast<double>(start.corpus_tokens)) + " tokens to train on";
-    console_.note(fmt::format(
-        "{} parameters, {}, {} tokens a step, {} of memory{}",
-        human_count(static_cast<double>(start.parameters)), data, start.tokens_per_step,
-        human_bytes(start.memory.total()),
-        start.first_step > 1 ? fmt::format("; resumed after step {}", start.first_step - 1) : ""));
-    if (!start.from.empty() && start.first_step == 1) {
-      console_.note("from the weights of " + start.from);
-    }
-    if (!start.elsewhere.empty()) console_.note("note: " + start.elsewhere);
-  }
-
-  void evaluated(const Score& score) {
-    now_.val_loss = score.loss;
-    if (task_) now_.val_accuracy = score.accuracy;
-  }
-
-  void live(const StepReport& step) {
-    now_.step = step.step;
-    now_.loss = step.loss;
-    const Clock::time_point time = Clock::now();
-    if (!console_.stderr_is_terminal() || !(step.step == now_.steps || clock_.due(time))) return;
-    const auto done = static_cast<double>(step.step - first_step_ + 1);
-    const double elapsed = std::chrono::duration<double>(time - begun_).count();
-    now_.tokens_per_second = step.tokens_per_second;
-    now_.seconds_left = elapsed / done * static_cast<double>(now_.steps - step.step);
-    // One column less than there is: some terminals wrap when the last one is written.
-    console_.raw("\r\x1b[K" + progress_line(now_, console_.width() - 1));
-    drawn_ = true;
-  }
-
-  void log(const LogLine& line) {
-    now_.mfu = line.mfu;
-    if (console_.stderr_is_terminal()) return;
-    Progress p{
-        .step = line.step, .steps = now_.steps, .loss = line.loss, .val_loss = line.val_loss};
-    p.val_accuracy = line.val_accuracy;
-    p.tokens_per_second = line.tokens_per_second;
-    p.mfu = line.mfu;
-    console_.note(progress_line(p, 1000));
-  }
-
-  const Console& console_;
-  Progress now_;
-  RedrawClock clock_;
-  Clock::time_point begun_;
-  int64_t first_step_ = 1;
-  bool task_ = false, drawn_ = false;
-};
 
 class TrainVerb final : public Verb {
  public:
@@ -132,7 +52,7 @@ class TrainVerb final : public Verb {
     TrainStop stop(invocation.console, out_);
     std::vector<io::Override> overrides;
     for (const std::string& text : settings_) overrides.push_back(io::parse_override(text));
-    Display display(invocation.console);
+    TrainDisplay display(invocation.console);
     TrainRequest request{.config = configuration(overrides), .out = out_};
     request.resume = resume_;
     for (const io::Override& o : overrides) request.asked.push_back(io::to_string(o.path));
@@ -145,18 +65,13 @@ class TrainVerb final : public Verb {
       notes = start.notes;
       for (const std::string& note : notes) invocation.console.note("note: " + printable(note));
     };
-    try {
-      const TrainOutcome outcome = run_training(request);
-      display.finish();
-      summary(invocation.console, outcome);
-      if (invocation.json) {
-        invocation.console.result(document(outcome, request.config.train.steps, notes));
-      }
-      return stop.exit_code(outcome);
-    } catch (...) {
-      display.finish();
-      throw;
+    const TrainOutcome outcome = run_training(request);
+    invocation.console.end_live();
+    summary(invocation.console, outcome);
+    if (invocation.json) {
+      invocation.console.result(document(outcome, request.config.train.steps, notes));
     }
+    return stop.exit_code(outcome);
   }
 
  private:

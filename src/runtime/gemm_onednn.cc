@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "runtime/gemm.h"
 #include "runtime/signal_guard.h"
@@ -153,12 +155,46 @@ void unstage(const float* from, int64_t rows, int64_t columns, void* to, int64_t
   }
 }
 
+/// What a primitive computes, by plain code: for the moment in which oneDNN has no memory for its
+/// copies of the operands.
+template <class In, class Out>
+void plain_product(const void* a, Operand at_a, const void* b, Operand at_b, void* c, Operand at_c,
+                   int64_t m, int64_t n, int64_t k, bool add) {
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < n; ++j) {
+      Out& out = static_cast<Out*>(c)[i * at_c.stride_i + j * at_c.stride_j];
+      float sum = add ? static_cast<float>(out) : 0;
+      for (int64_t l = 0; l < k; ++l) {
+        const In x = static_cast<const In*>(a)[i * at_a.stride_i + l * at_a.stride_j];
+        const In y = static_cast<const In*>(b)[l * at_b.stride_i + j * at_b.stride_j];
+        sum += static_cast<float>(x) * static_cast<float>(y);
+      }
+      out = Out(sum);
+    }
+  }
+}
+
+/// oneDNN does not look whether the system gave it memory where it makes its code, and would fall
+/// over; it takes some 6 MiB for it.
+void expect_room_for_code() {
+  constexpr size_t kMiB = 1 << 20, kRoom = 16;
+  try {
+    const Buffer room(kRoom * kMiB);
+  } catch (const Error&) {
+    fail(ErrorCode::runtime,
+         {"memory", std::to_string(kRoom) + " MiB for the code of oneDNN", "less from the system",
+          "raise the limit (ulimit -v), or use a smaller model"});
+  }
+}
+
 }  // namespace
 
 struct Gemm::Impl {
   /// One primitive and, per thread, the memory objects that are pointed at a tile before it runs.
   struct Tile {
     dnnl::matmul primitive;
+    Operand a{}, b{}, c{};
+    bool adds = false;            // to what C holds
     int64_t m = 0, n = 0, k = 0;  // as planned, padding included
     bool stage_a = false, stage_b = false, stage_c = false;
     struct Arguments {
@@ -181,6 +217,7 @@ struct Gemm::Impl {
   std::vector<dnnl::stream> streams;  // [threads]
   // [open kind][height kind][column kind][add]
   std::array<std::array<std::array<std::array<Tile, 2>, 2>, 2>, 4> tiles;
+  const Tile* lazy = nullptr;  // the least of those whose code is made with the first product
   size_t a_bytes = 0, b_bytes = 0, c_bytes = 0, pad_bytes = 0;  // scratch of one thread
 
   Impl(const GemmSpec& s, const Runtime& r)
@@ -190,6 +227,10 @@ struct Gemm::Impl {
 
   void plan();
   void plan_tile(Tile& tile, bool tail, bool add);
+  void rehearse();
+  dnnl_status_t execute(const Tile& tile, void* a, void* b, void* c, int thread,
+                        void* pad) const noexcept;
+  void multiply(const Tile& tile, void* a, void* b, void* c, int thread, void* pad) const noexcept;
   void run_block(const Tile& tile, const Block& block, const void* a, const void* b, void* c,
                  bool add, int thread, std::byte* scratch) const noexcept;
   void run_m(const void* a, const void* b, void* c, int64_t rows, bool add,
@@ -219,6 +260,8 @@ void Gemm::Impl::plan_tile(Tile& tile, bool tail, bool add) {
   // A staged C is added by unstage().
   const auto description = describe(engine, a_desc, b_desc, c_desc, add && !tile.stage_c);
   tile.primitive = dnnl::matmul(description);
+  tile.a = a, tile.b = b, tile.c = c;
+  tile.adds = add && !tile.stage_c;
   for (int i = 0; i < runtime.threads; ++i) {
     tile.arguments.push_back({dnnl::memory(a_desc, engine, nullptr),
                               dnnl::memory(b_desc, engine, nullptr),
@@ -233,13 +276,20 @@ void Gemm::Impl::plan_tile(Tile& tile, bool tail, bool add) {
   if (tile.stage_b) b_bytes = std::max(b_bytes, bytes(tile.k, tile.n, element));
   if (tile.stage_c) c_bytes = std::max(c_bytes, bytes(tile.m, tile.n, sizeof(float)));
   pad_bytes = std::max(pad_bytes, align64(description.scratchpad_desc().get_size()));
-  if (name.empty()) name = std::string(description.impl_info_str()) + (widen ? "+f32" : "");
+  // The implementations of other names have their code when they are created.
+  const auto work = [](const Tile& t) { return t.m * t.n * t.k; };
+  const std::string made_by = description.impl_info_str();
+  if (made_by.find("gemm") != std::string::npos && (lazy == nullptr || work(tile) < work(*lazy))) {
+    lazy = &tile;
+  }
+  if (name.empty()) name = made_by + (widen ? "+f32" : "");
 }
 
 void Gemm::Impl::plan() {
   const SingleThreaded guard;
   const bool m_open = spec.open == OpenDim::m;
   tiles = {};
+  lazy = nullptr;
   const bool whole = m_open && spec.n <= kWhole && spec.k <= longest_sum(spec);
   columns = Cut(spec.n, whole ? kWhole : kColumns);
   pieces = !m_open ? kSumPieces : whole ? kWholeRowPieces : kRowPieces;
@@ -266,6 +316,63 @@ void Gemm::Impl::plan() {
   }
   streams.clear();
   for (int i = 0; i < runtime.threads; ++i) streams.emplace_back(engine);
+}
+
+// oneDNN makes a part of its code with the first product of a type in the process, without looking
+// whether there is memory for it: this one is made while planning, where that can be said.
+void Gemm::Impl::rehearse() {
+  if (lazy == nullptr) return;
+  static std::atomic<bool> made[2] = {};  // of the process, as oneDNN's own code: [f32, bf16]
+  std::atomic<bool>& ready = made[!widen && spec.in == DType::bf16 ? 1 : 0];
+  if (ready.load()) return;
+  expect_room_for_code();
+  const Tile& tile = *lazy;
+  const size_t size = size_of(widen ? DType::f32 : spec.in);
+  const auto elements = [](const Operand& o, int64_t height, int64_t width) {
+    return static_cast<size_t>((height - 1) * o.stride_i + (width - 1) * o.stride_j + 1);
+  };
+  const Buffer a(elements(tile.a, tile.m, tile.k) * size),
+      b(elements(tile.b, tile.k, tile.n) * size);
+  const Buffer c(elements(tile.c, tile.m, tile.n) * sizeof(float)), pad(pad_bytes);
+  dnnl_status_t status = dnnl_success;
+  parallel_for(runtime, 1, [&](int64_t, int thread) {  // a task like all products
+    const SingleThreaded guard;
+    status = execute(tile, a.data(), b.data(), c.data(), thread, pad.data());
+  });
+  if (status != dnnl_success) throw dnnl::error(status, "could not execute a primitive");
+  ready.store(true);
+}
+
+dnnl_status_t Gemm::Impl::execute(const Tile& tile, void* a, void* b, void* c, int thread,
+                                  void* pad) const noexcept {
+  const Tile::Arguments& memory = tile.arguments[static_cast<size_t>(thread)];
+  dnnl_memory_set_data_handle(memory.a.get(), a);
+  dnnl_memory_set_data_handle(memory.b.get(), b);
+  dnnl_memory_set_data_handle(memory.c.get(), c);
+  dnnl_memory_set_data_handle(memory.scratchpad.get(), pad);
+  const std::array<dnnl_exec_arg_t, 4> arguments = {
+      {{DNNL_ARG_SRC, memory.a.get()},
+       {DNNL_ARG_WEIGHTS, memory.b.get()},
+       {DNNL_ARG_DST, memory.c.get()},
+       {DNNL_ARG_SCRATCHPAD, memory.scratchpad.get()}}};
+  const SignalGuard guard;  // the stack pointer leaves the stack; every caller holds one already
+  try {
+    // The C call: the C++ one builds a map, which allocates.
+    return dnnl_primitive_execute(tile.primitive.get(), streams[static_cast<size_t>(thread)].get(),
+                                  static_cast<int>(arguments.size()), arguments.data());
+  } catch (...) {
+    return dnnl_out_of_memory;  // it lets std::bad_alloc through
+  }
+}
+
+void Gemm::Impl::multiply(const Tile& tile, void* a, void* b, void* c, int thread,
+                          void* pad) const noexcept {
+  if (execute(tile, a, b, c, thread, pad) == dnnl_success) return;
+  const bool f32_in = widen || spec.in == DType::f32,
+             f32_out = tile.stage_c || spec.out == DType::f32;
+  const auto plain = f32_in ? (f32_out ? plain_product<float, float> : plain_product<float, bf16>)
+                            : (f32_out ? plain_product<bf16, float> : plain_product<bf16, bf16>);
+  plain(a, tile.a, b, tile.b, c, tile.c, tile.m, tile.n, tile.k, tile.adds);
 }
 
 void Gemm::Impl::run_block(const Tile& tile, const Block& block, const void* a, const void* b,
@@ -303,20 +410,7 @@ void Gemm::Impl::run_block(const Tile& tile, const Block& block, const void* a, 
   std::byte* const pc = at(c, block.m0, block.n0, spec.ldc, spec.out);
   std::byte* const target = tile.stage_c ? mine + a_bytes + b_bytes : pc;
 
-  const Tile::Arguments& memory = tile.arguments[static_cast<size_t>(thread)];
-  dnnl_memory_set_data_handle(memory.a.get(), pa);
-  dnnl_memory_set_data_handle(memory.b.get(), pb);
-  dnnl_memory_set_data_handle(memory.c.get(), target);
-  dnnl_memory_set_data_handle(memory.scratchpad.get(), mine + a_bytes + b_bytes + c_bytes);
-  const std::array<dnnl_exec_arg_t, 4> arguments = {
-      {{DNNL_ARG_SRC, memory.a.get()},
-       {DNNL_ARG_WEIGHTS, memory.b.get()},
-       {DNNL_ARG_DST, memory.c.get()},
-       {DNNL_ARG_SCRATCHPAD, memory.scratchpad.get()}}};
-  const SignalGuard guard;  // the stack pointer leaves the stack; every caller holds one already
-  // The C call: the C++ one builds a map, which allocates.
-  dnnl_primitive_execute(tile.primitive.get(), streams[static_cast<size_t>(thread)].get(),
-                         static_cast<int>(arguments.size()), arguments.data());
+  multiply(tile, pa, pb, target, thread, mine + a_bytes + b_bytes + c_bytes);
   if (!tile.stage_c) return;
   const float* result = reinterpret_cast<const float*>(target);
   if (spec.out == DType::f32) {
@@ -359,6 +453,7 @@ void Gemm::Impl::run_k(const void* a, const void* b, void* c, int64_t rows, bool
 
 Gemm::Gemm(const GemmSpec& spec, const Runtime& runtime)
     : impl_(std::make_unique<Impl>(spec, runtime)) {
+  expect_room_for_code();
   try {
     try {
       impl_->plan();
@@ -368,7 +463,12 @@ Gemm::Gemm(const GemmSpec& spec, const Runtime& runtime)
       impl_->name.clear();
       impl_->plan();
     }
+    impl_->rehearse();
   } catch (const dnnl::error& e) {
+    if (e.status == dnnl_out_of_memory) {
+      fail(ErrorCode::runtime, {"memory", "enough for oneDNN's matrix products", e.what(),
+                                "use a smaller model, batch or context"});
+    }
     fail(ErrorCode::runtime, {"gemm", "a oneDNN matmul primitive", e.what(), ""});
   }
 }

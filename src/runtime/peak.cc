@@ -20,6 +20,12 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+/// What all its threads reach, also while some of them give way.
+Runtime whole_team(Runtime runtime) {
+  runtime.team = nullptr;
+  return runtime;
+}
+
 /// Ones in every element, written by the threads that will read them.
 void fill_ones(const Runtime& runtime, void* data, size_t bytes, DType type) {
   const uint32_t one = type == DType::bf16 ? 0x3f803f80u : 0x3f800000u;
@@ -49,6 +55,12 @@ struct Square {
   size_t operand, result;  ///< bytes; multiples of 64, because sizes are powers of two
 };
 
+double seconds_of(const Square& square, std::byte* at) {
+  const double start = now();
+  square.run(at);
+  return now() - start;
+}
+
 constexpr int64_t kSizes[] = {1024, 2048, 4096};
 
 /// Sum of the words of one block, in eight chains, so that memory is what bounds it.
@@ -66,8 +78,9 @@ uint64_t sum_words(const std::byte* from, size_t bytes) {
 
 }  // namespace
 
-double measure_gemm_peak(const Runtime& runtime, DType type, double seconds,
+double measure_gemm_peak(const Runtime& of, DType type, double seconds,
                          std::span<std::byte> memory) {
+  const Runtime runtime = whole_team(of);
   const double end = now() + seconds;
   double best = 0;
   for (const int64_t size : kSizes) {
@@ -84,11 +97,20 @@ double measure_gemm_peak(const Runtime& runtime, DType type, double seconds,
     fill_ones(runtime, at, 2 * square.operand, type);
     square.run(at);
     const double stop = std::min(end, now() + seconds / 2);
+    double least = 1e300, most = 0;
     do {
-      const double start = now();
-      square.run(at);
-      best = std::max(best, square.spec.flops() / (now() - start));
+      const double took = seconds_of(square, at);
+      least = std::min(least, took);
+      most = std::max(most, took);
+      best = std::max(best, square.spec.flops() / least);
     } while (now() + square.spec.flops() / best < stop);
+    // Others have some of the cores: one of them reaches more alone than a team that waits.
+    if (runtime.threads > 1 && size == kSizes[0] && (least == most || most > 2 * least)) {
+      Runtime alone = runtime;
+      alone.threads = 1;
+      const Square single(alone, type, size);
+      best = std::max(best, single.spec.flops() / seconds_of(single, at));
+    }
   }
   return best / 1e9;
 }
@@ -97,7 +119,8 @@ size_t gemm_peak_bytes(const Runtime& runtime, DType type) {
   return Square(runtime, type, kSizes[0]).bytes();
 }
 
-double measure_bandwidth(const Runtime& runtime, double seconds) {
+double measure_bandwidth(const Runtime& of, double seconds) {
+  const Runtime runtime = whole_team(of);
   const Buffer buffer(kReadBytes);
   fill_ones(runtime, buffer.data(), buffer.size(), DType::f32);
   std::vector<uint64_t> sums(kReadBytes / kReadBlock);

@@ -2,9 +2,16 @@
 
 #include <omp.h>
 #include <sched.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
+#include <sstream>
+#include <vector>
 
+#include "runtime/adaptive_team.h"
+#include "runtime/cpu_quota.h"
 #include "runtime/signal_guard.h"
 
 namespace weft {
@@ -91,10 +98,19 @@ bool has_bf16_dot() {
 }
 
 int available_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  // The kernel refuses a set that is too small for the machine.
+  for (size_t cpus = CPU_SETSIZE; cpus <= size_t{1} << 20; cpus *= 2) {
+    std::vector<cpu_set_t> set((cpus + CPU_SETSIZE - 1) / CPU_SETSIZE);
+    const size_t bytes = set.size() * sizeof(cpu_set_t);
+    if (sched_getaffinity(0, bytes, set.data()) == 0) return CPU_COUNT_S(bytes, set.data());
+  }
   return 1;
+}
+
+int useful_threads() {
+  const int cores = available_cores();
+  const double quota = std::ceil(cpu_quota().value_or(cores));
+  return static_cast<int>(std::clamp<double>(quota, 1, cores));
 }
 
 std::string machine_name() {
@@ -107,12 +123,25 @@ std::string machine_name() {
       break;
     }
   }
-  return model + ", " + std::to_string(available_cores()) + " cores, " +
-         std::string(name_of(best_isa()));
+  const int cores = available_cores();
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  std::string name = model + ", " + std::to_string(cores);
+  if (online > cores) name += " of " + std::to_string(online);
+  name += " cores";
+  if (const auto quota = cpu_quota(); quota && *quota < cores) {
+    std::ostringstream cpus;
+    cpus << *quota;
+    name += " (a quota of " + cpus.str() + ")";
+  }
+  return name + ", " + std::string(name_of(best_isa()));
 }
 
 Runtime Runtime::best() {
-  return {available_cores(), best_isa(), {}};
+  return {useful_threads(), best_isa(), {}, {}};
+}
+
+Runtime Runtime::adaptive(int threads) {
+  return {threads, best_isa(), {}, threads > 1 ? std::make_shared<AdaptiveTeam>(threads) : nullptr};
 }
 
 namespace detail {
@@ -127,6 +156,14 @@ void run_tasks(int threads, int64_t tasks, TaskFn fn, void* context) noexcept {
   for (int64_t i = 0; i < tasks; ++i) {
     const WorkerSignalGuard worker;
     fn(context, i, omp_get_thread_num());
+  }
+}
+
+void run_tasks(const Runtime& rt, int64_t tasks, TaskFn fn, void* context) noexcept {
+  if (rt.team != nullptr) {
+    rt.team->run(rt.threads, tasks, fn, context);
+  } else {
+    run_tasks(rt.threads, tasks, fn, context);
   }
 }
 

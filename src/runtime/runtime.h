@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,21 +37,32 @@ Isa best_isa();
 bool has_bf16_dot();
 /// "AMD EPYC, 2 cores, avx512bf16": for tables of measurements.
 std::string machine_name();
-/// Cores that this process may use.
+/// Cores that this process may run on.
 int available_cores();
+/// Threads that its share of the machine has work for: a core each, and no more than the quota of
+/// its control groups, rounded up.
+int useful_threads();
+
+class AdaptiveTeam;
 
 struct Runtime {
   int threads = 1;
   Isa isa = kBaseIsa;       ///< the strongest that kernels may use
   std::string kernel = {};  ///< take only kernels of this name (and `ref`); empty: the fastest
+  /// Takes fewer of the threads while others want their cores; null: always all of them.
+  std::shared_ptr<AdaptiveTeam> team = {};
 
-  /// All cores, the best instruction set.
+  /// All useful threads, the best instruction set.
   static Runtime best();
+  /// The best instruction set, and a team of at most `threads` that gives way to other programs.
+  static Runtime adaptive(int threads);
 };
 
 namespace detail {
 using TaskFn = void (*)(void* context, int64_t task, int thread);
 void run_tasks(int threads, int64_t tasks, TaskFn fn, void* context) noexcept;
+/// The same on rt.threads, or those of its team.
+void run_tasks(const Runtime& rt, int64_t tasks, TaskFn fn, void* context) noexcept;
 }  // namespace detail
 
 /// Calls f(task, thread) for every task in [0, tasks), thread in [0, rt.threads). Tasks are handed
@@ -60,7 +72,7 @@ template <class F>
 void parallel_for(const Runtime& rt, int64_t tasks, F&& f) noexcept {
   using Fn = std::remove_reference_t<F>;
   detail::run_tasks(
-      rt.threads, tasks,
+      rt, tasks,
       [](void* context, int64_t task, int thread) { (*static_cast<Fn*>(context))(task, thread); },
       const_cast<std::remove_const_t<Fn>*>(&f));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "runtime/signal_guard.h"
@@ -58,19 +59,26 @@ void CheckpointWriter::start(Write write) {
   if (!copy_) allocate();
   copy();
   done_.store(false, std::memory_order_relaxed);
-  const SignalGuard guard;  // inherited: a host program's handlers do not run in a thread of ours
-  thread_ = std::thread([this, job = std::move(write)] {
+  const auto job = [this, write = std::move(write)] {
     try {
-      path_ = job(*copy_, optimizer_copy_);
+      path_ = write(*copy_, optimizer_copy_);
     } catch (...) {
       error_ = std::current_exception();
     }
     done_.store(true, std::memory_order_release);
-  });
+  };
+  try {
+    const SignalGuard guard;  // inherited: a host program's handlers do not run in a thread of ours
+    thread_ = std::thread(job);
+  } catch (const std::system_error&) {
+    job();  // no thread may be started: training waits for the write
+  }
+  pending_ = true;
 }
 
 io::Path CheckpointWriter::finish() {
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+  pending_ = false;
   if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
   return path_;
 }

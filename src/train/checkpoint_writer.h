@@ -37,7 +37,7 @@ class CheckpointWriter {
   /// a write is pending.
   void start(Write write);
   /// True from start() to finish().
-  bool pending() const { return thread_.joinable(); }
+  bool pending() const { return pending_; }
   /// True where finish() need not wait.
   bool done() const { return done_.load(std::memory_order_acquire); }
   /// Waits for the pending write. Returns what it returned; throws what it threw.
@@ -62,6 +62,7 @@ class CheckpointWriter {
   std::vector<OptimizerTensor> optimizer_copy_;
   std::vector<Piece> pieces_;
   std::thread thread_;
+  bool pending_ = false;
   std::atomic<bool> done_{false};
   io::Path path_;             ///< of the write that is over
   std::exception_ptr error_;  ///< the same

@@ -58,16 +58,18 @@ std::string_view lines_until(std::string_view text, int64_t last_step, const io:
 }  // namespace
 
 std::string to_json_line(const LogLine& line) {
-  const nlohmann::json val =
-      line.val_loss ? nlohmann::json(*line.val_loss) : nlohmann::json(nullptr);
+  const auto number = [](const std::optional<double>& x) {
+    return x ? nlohmann::json(*x) : nlohmann::json(nullptr);
+  };
   nlohmann::json keys = {{"step", line.step},
                          {"tokens", line.tokens},
                          {"loss", line.loss},
-                         {"val_loss", val},
+                         {"val_loss", number(line.val_loss)},
                          {"lr", line.lr},
                          {"grad_norm", line.grad_norm},
                          {"tokens_per_second", line.tokens_per_second},
-                         {"mfu", line.mfu},
+                         {"mfu", number(line.mfu)},
+                         {"peak_gflops", line.peak_gflops},
                          {"seconds", line.seconds}};
   if (line.val_accuracy) keys["val_accuracy"] = *line.val_accuracy;
   return io::to_json_line(keys);

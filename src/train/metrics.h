@@ -15,15 +15,18 @@ struct LogLine {
   int64_t step = 0;
   int64_t tokens = 0;  ///< trained on since the run began
   double loss = 0;     ///< nats per token, of this step
-  std::optional<double> val_loss;
-  std::optional<double> val_accuracy;  ///< of a task: share of the labels guessed
+  std::optional<double> val_loss = {};
+  std::optional<double> val_accuracy = {};  ///< of a task: share of the labels guessed
   double lr = 0;
   double grad_norm = 0;
   double tokens_per_second = 0;  ///< since the line before
-  double mfu = 0;                ///< model FLOPs over time, over the measured peak
-  double seconds = 0;            ///< since the run began, all its parts together
+  /// Model FLOPs over time, over the measured peak; none where they are more than it.
+  std::optional<double> mfu = {};
+  double peak_gflops = 0;  ///< that peak
+  double seconds = 0;      ///< since the run began, all its parts together
 };
-/// Every key of the contract on one line; val_loss is null where nothing was evaluated.
+/// Every key of the contract on one line; val_loss is null where nothing was evaluated, mfu where
+/// there is none.
 /// val_accuracy, which is no key of text, is left out then.
 std::string to_json_line(const LogLine& line);
 

@@ -12,6 +12,7 @@
 #include "io/atomic.h"
 #include "model/config_json.h"
 #include "model/model.h"
+#include "runtime/known_peak.h"
 #include "train/checkpoint.h"
 #include "train/checkpoint_writer.h"
 #include "train/latest.h"
@@ -26,7 +27,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMostConfig = size_t{1} << 20;  // bytes of config.toml, as its reader has it
-constexpr double kPeakSeconds = 0.15;            // of measuring; the contract allows 0.2
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -95,6 +95,7 @@ class Run {
   void log(bool evaluate);
   void go_on();
   [[noreturn]] void fail_with_what_is_kept(const Error& error);
+  double measure_peak(double limit);
   void checkpoint();
   void collect();
   void written(const io::Path& path);
@@ -117,7 +118,7 @@ class Run {
   StepResult result_;
   int64_t step_ = 0;
   int64_t checkpointed_ = -1;  // the step of the newest checkpoint, written or being written
-  double peak_gflops_ = 0;
+  KnownPeak peak_;
   double began_ = 0;         // when this run would have begun without a break
   double step_seconds_ = 0;  // since the last line of metrics
   int64_t steps_since_log_ = 0;
@@ -152,7 +153,7 @@ void Run::open() {
       Trainer::Options{.train = train(), .runtime = request_.runtime, .axes = request_.axes},
       std::move(programs));
   if (memory_.snapshot > 0) writer_.emplace(*model_, trainer_->optimizer(), request_.runtime);
-  peak_gflops_ = request_.peak_gflops;
+  peak_ = KnownPeak(request_.peak_gflops);
 }
 
 // What the run was trained with so far, if it was.
@@ -332,11 +333,20 @@ void Run::finish_step() {
     const double rate = static_cast<double>(trainer_->tokens_per_step()) / seconds;
     observer.on_step({step_, result_.loss, result_.lr, result_.grad_norm, rate});
   }
-  if (peak_gflops_ == 0) peak_gflops_ = trainer_->measure_peak(kPeakSeconds);
+  peak_.require([this](double limit) { return measure_peak(limit); });
   const bool evaluate = data_.validation != nullptr && due(train().eval_every);
   if (evaluate || due(train().log_every)) log(evaluate);
   if (writer_ && writer_->done()) collect();
   if (due(train().checkpoint_every)) checkpoint();
+}
+
+// 0 where there is no memory left for it: that is no reason to stop training.
+double Run::measure_peak(double limit) {
+  try {
+    return trainer_->measure_peak(limit);
+  } catch (const Error&) {
+    return 0;
+  }
 }
 
 void Run::log(bool evaluate) {
@@ -349,7 +359,9 @@ void Run::log(bool evaluate) {
   line.grad_norm = result_.grad_norm;
   line.tokens_per_second =
       static_cast<double>(steps_since_log_ * trainer_->tokens_per_step()) / step_seconds_;
-  line.mfu = line.tokens_per_second * trainer_->flops_per_token() / (peak_gflops_ * 1e9);
+  line.mfu = peak_.share(line.tokens_per_second * trainer_->flops_per_token() / 1e9, now() - began_,
+                         [this](double limit) { return measure_peak(limit); });
+  line.peak_gflops = peak_.gflops();
   if (evaluate) {
     const Score score = trainer_->evaluate(*data_.validation);
     outcome_.val_loss = line.val_loss = score.loss;

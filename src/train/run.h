@@ -67,7 +67,8 @@ struct TrainRequest {
   std::vector<std::string> asked = {};
   Runtime runtime = Runtime::best();
   const std::atomic<bool>* stop = nullptr;  ///< once true: finish the step, checkpoint, return
-  double peak_gflops = 0;  ///< denominator of mfu; 0: measured after the first step
+  /// Denominator of mfu; 0: measured after the first step. Measured again where it is exceeded.
+  double peak_gflops = 0;
   TrainObserver observer = {};
   Axes axes = {};
   TaskRegistry tasks = {};

@@ -85,12 +85,14 @@ TEST(Run, LeavesWhatTheContractSays) {
   const auto lines = metrics(run);
   ASSERT_EQ(lines.size(), 12u);
   for (size_t i = 0; i < lines.size(); ++i) {
-    EXPECT_EQ(lines[i].size(), 9u);
+    EXPECT_EQ(lines[i].size(), 10u);
     EXPECT_EQ(lines[i]["step"], i + 1);
     EXPECT_EQ(lines[i]["tokens"], 128 * (i + 1));
     EXPECT_EQ(lines[i]["val_loss"].is_null(), i != 4 && i != 9 && i != 11);
     EXPECT_GT(lines[i]["tokens_per_second"], 0);
     EXPECT_GT(lines[i]["mfu"], 0);
+    EXPECT_LE(lines[i]["mfu"], 1);
+    EXPECT_GT(lines[i]["peak_gflops"], 0);
   }
   EXPECT_LT(lines.back()["loss"], lines.front()["loss"]);
   EXPECT_EQ(lines.back()["val_loss"], *end.val_loss);
@@ -101,6 +103,38 @@ TEST(Run, LeavesWhatTheContractSays) {
   for (const auto& entry : fs::directory_iterator(run)) names.insert(entry.path().filename());
   EXPECT_EQ(names,
             (std::set<std::string>{"checkpoints", "config.toml", "latest", "metrics.jsonl"}));
+}
+
+// A peak that was measured while others had the machine shows when training exceeds it.
+TEST(Run, APeakThatIsExceededIsMeasuredAgain) {
+  const Scene scene;
+  TrainRequest request = scene.request("run");
+  request.peak_gflops = 1e-6;
+  run_training(request);
+  const auto lines = metrics(scene.folder / "run");
+  ASSERT_EQ(lines.size(), 12u);
+  double peak = 0;
+  for (const nlohmann::json& line : lines) {
+    EXPECT_LE(line["mfu"], 1);
+    EXPECT_GT(line["peak_gflops"], 1e-3);
+    EXPECT_GE(line["peak_gflops"], peak);
+    peak = line["peak_gflops"];
+  }
+}
+
+TEST(Run, ATeamThatGivesWayGivesTheSameBits) {
+  const Scene scene;
+  run_training(scene.request("alone", {}, 1));
+  TrainRequest request = scene.request("team");
+  request.runtime = Runtime::adaptive(2);
+  run_training(request);
+  expect_same_end(scene.folder / "team", scene.folder / "alone", 12);
+}
+
+TEST(Metrics, AShareThatIsNotKnownIsNull) {
+  const nlohmann::json line = io::parse_json(to_json_line({.peak_gflops = 7}), "line");
+  EXPECT_TRUE(line["mfu"].is_null());
+  EXPECT_EQ(line["peak_gflops"], 7);
 }
 
 TEST(Run, ResumesToTheSameBits) {
