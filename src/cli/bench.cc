@@ -154,8 +154,10 @@ class BenchVerb final : public Verb {
   }
 
   BenchDocument measure(const Invocation& invocation) const {
-    const Runtime& rt = invocation.runtime;
+    Runtime rt = invocation.runtime;
+    rt.team = nullptr;  // what is measured has the threads that the document says
     BenchContext measured = context(invocation);
+    measured.runtime = rt;
     std::vector<RecordedLayer> recorded;
     if (!model_.empty()) recorded = record(model_, data_, kLongText, rt);
     if (!recorded.empty()) measured.recorded = &recorded;
