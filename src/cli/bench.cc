@@ -154,8 +154,7 @@ class BenchVerb final : public Verb {
   }
 
   BenchDocument measure(const Invocation& invocation) const {
-    Runtime rt = invocation.runtime;
-    rt.team = nullptr;  // what is measured has the threads that the document says
+    const Runtime rt = invocation.runtime.whole();  // with the threads that the document says
     BenchContext measured = context(invocation);
     measured.runtime = rt;
     std::vector<RecordedLayer> recorded;
