@@ -43,7 +43,7 @@ class CliLimits : public testing::Test {
     ::chmod(text_.c_str(), 0666);
   }
 
-  /// A training in a folder of its own.
+  /// A training in a folder of its own; threads "": as many as it takes by itself.
   std::string training(const std::string& threads = "2") {
     std::vector<std::string> args = {"train",     "transformer",
                                      "--threads", threads,
@@ -52,6 +52,7 @@ class CliLimits : public testing::Test {
          {"dim=32", "layers=2", "heads=2", "kv_heads=2", "head_dim=16", "ffn=48", "context=32"}) {
       args.insert(args.end(), {"--set", "model." + a});
     }
+    if (threads.empty()) args.erase(args.begin() + 2, args.begin() + 4);
     args.insert(args.end(), {"--set", "train.steps=2", "--set", "train.batch=4", "--set",
                              "data.train=" + text_});
     return command(args);
@@ -105,6 +106,9 @@ TEST_F(CliLimits, FewThreadsAreEnough) {
     EXPECT_EQ(got.code, 0) << got.err;
     EXPECT_NE(got.err.find(" of 4 threads"), std::string::npos) << got.err;
     EXPECT_EQ(got.err.find("libgomp"), std::string::npos) << got.err;
+    const Output by_itself =
+        shell("exec " + nobody + "prlimit --nproc=" + processes + " " + training(""));
+    EXPECT_EQ(by_itself.code, 0) << by_itself.err;
   }
 }
 

@@ -158,8 +158,9 @@ class BenchVerb final : public Verb {
   }
 
   BenchDocument measure(const Invocation& invocation) const {
-    const Runtime& rt = invocation.runtime;
+    const Runtime rt = invocation.runtime.whole();  // with the threads that the document says
     BenchContext measured = context(invocation);
+    measured.runtime = rt;
     std::vector<RecordedLayer> recorded;
     if (!model_.empty()) recorded = record(model_, data_, kLongText, rt);
     if (!recorded.empty()) measured.recorded = &recorded;

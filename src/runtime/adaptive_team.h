@@ -10,9 +10,8 @@
 
 namespace weft {
 
-/// Runs regions of tasks with as many threads as pay (TeamSize) and as the system lets it
-/// have, measuring a few of them. Several
-/// threads of a program may call it at once: one of them measures.
+/// Runs regions of tasks with as many threads as pay (TeamSize) and as the system lets it have,
+/// measuring a few of them. Several threads of a program may call it at once: one of them measures.
 class AdaptiveTeam {
  public:
   explicit AdaptiveTeam(int most);
@@ -29,11 +28,15 @@ class AdaptiveTeam {
     int64_t tasks = 0;
   };
   struct Measured;
+  struct Alone;
 
-  void run_measured(int64_t tasks, detail::TaskFn fn, void* context) noexcept;
+  void measure_team(double start, int64_t tasks, detail::TaskFn fn, void* context) noexcept;
+  void measure_alone(double start, int64_t tasks, detail::TaskFn fn, void* context) noexcept;
+  void finish(int threads, int64_t tasks, Alone& alone) noexcept;
+  int startable() noexcept;
 
   int most_;
-  bool started_ = false;  ///< a team was, so that its threads can be had
+  std::atomic<int> startable_{0};  ///< threads that can be had; 0: not tried yet
   TeamSize policy_;
   std::atomic<int> size_;
   std::atomic<double> due_{0};

@@ -51,6 +51,20 @@ TEST(AdaptiveTeam, WorkThatIsSoonOverMakesNoThreads) {
   EXPECT_EQ(rt.team->size(), 1);
 }
 
+// As when every task is a training run: nothing could be measured before the end of the first.
+TEST(AdaptiveTeam, LongTasksAreSharedAtOnce) {
+  const Runtime rt = Runtime::adaptive(2);
+  std::vector<std::atomic<int>> hits(8);
+  std::atomic<int> others{0};
+  parallel_for(rt, 8, [&](int64_t i, int thread) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    hits[static_cast<size_t>(i)]++;
+    others += thread != 0;
+  });
+  for (const auto& h : hits) EXPECT_EQ(h, 1);
+  EXPECT_GE(others, 1);
+}
+
 TEST(AdaptiveTeam, OneThreadNeedsNone) {
   EXPECT_EQ(Runtime::adaptive(1).team, nullptr);
 }

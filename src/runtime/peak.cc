@@ -20,12 +20,6 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// What all its threads reach, also while some of them give way.
-Runtime whole_team(Runtime runtime) {
-  runtime.team = nullptr;
-  return runtime;
-}
-
 /// Ones in every element, written by the threads that will read them.
 void fill_ones(const Runtime& runtime, void* data, size_t bytes, DType type) {
   const uint32_t one = type == DType::bf16 ? 0x3f803f80u : 0x3f800000u;
@@ -80,7 +74,7 @@ uint64_t sum_words(const std::byte* from, size_t bytes) {
 
 double measure_gemm_peak(const Runtime& of, DType type, double seconds,
                          std::span<std::byte> memory) {
-  const Runtime runtime = whole_team(of);
+  const Runtime runtime = of.whole();
   const double end = now() + seconds;
   double best = 0;
   for (const int64_t size : kSizes) {
@@ -120,7 +114,7 @@ size_t gemm_peak_bytes(const Runtime& runtime, DType type) {
 }
 
 double measure_bandwidth(const Runtime& of, double seconds) {
-  const Runtime runtime = whole_team(of);
+  const Runtime runtime = of.whole();
   const Buffer buffer(kReadBytes);
   fill_ones(runtime, buffer.data(), buffer.size(), DType::f32);
   std::vector<uint64_t> sums(kReadBytes / kReadBlock);

@@ -13,6 +13,7 @@
 #include "runtime/adaptive_team.h"
 #include "runtime/cpu_quota.h"
 #include "runtime/signal_guard.h"
+#include "runtime/thread_limit.h"
 
 namespace weft {
 
@@ -142,6 +143,13 @@ Runtime Runtime::best() {
 
 Runtime Runtime::adaptive(int threads) {
   return {threads, best_isa(), {}, threads > 1 ? std::make_shared<AdaptiveTeam>(threads) : nullptr};
+}
+
+Runtime Runtime::whole() const {
+  Runtime all = *this;
+  if (team != nullptr) all.threads = startable_threads(threads);
+  all.team = nullptr;
+  return all;
 }
 
 namespace detail {

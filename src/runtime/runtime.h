@@ -56,6 +56,8 @@ struct Runtime {
   static Runtime best();
   /// The best instruction set, and a team of at most `threads` that gives way to other programs.
   static Runtime adaptive(int threads);
+  /// The same without giving way, for measurements: those of its threads that can be had.
+  Runtime whole() const;
 };
 
 namespace detail {

@@ -95,8 +95,7 @@ StepResult Trainer::step(int64_t step, const TrainBatches& batches, Observer* ob
   const int64_t labels = labels_of_step(step, batches);
   if (labels == 0) {
     no_labels(fmt::format("step {}", step), config_.batch * config_.accumulate,
-              "raise train.batch, or choose data.task_args that give every sequence a label; the "
-              "last checkpoint is unharmed");
+              "raise train.batch, or choose data.task_args that give every sequence a label");
   }
   ScoreSum sum;
   for (int64_t micro = 0; micro < config_.accumulate; ++micro) {
