@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "cli_run.h"
 #include "io/safetensors.h"
@@ -241,11 +242,18 @@ TEST_F(CliBadModel, PromptsAndSamplingOptions) {
 
 TEST_F(CliBadModel, EvaluatingMoreThanThereIs) {
   const std::string text = scratch_.file("short.txt", "twenty-one characters");
-  expect_refused(weft({"eval", run_, "--data", text}),
-                 "got 21; use more text, or --lengths of at most 20");
-  expect_refused(weft({"eval", run_, "--data", text, "--lengths", "8,21"}), "at most 20");
-  const Output fits = weft({"eval", run_, "--data", text, "--lengths", "20"});
-  EXPECT_EQ(fits.code, 0) << fits.err;
+  // A text shorter than a window is one shorter window: the same loss at every length from 20 on.
+  const auto results = [&](const char* lengths) {
+    const Output got = weft({"eval", run_, "--data", text, "--lengths", lengths, "--json"});
+    EXPECT_EQ(got.code, 0) << got.err;
+    return nlohmann::json::parse(got.out).at("results");
+  };
+  const nlohmann::json fits = results("20").at(0), beyond = results("8,500").at(1);
+  EXPECT_EQ(fits.at("tokens"), 20);
+  EXPECT_EQ(beyond.at("tokens"), 20);
+  EXPECT_EQ(beyond.at("loss"), fits.at("loss"));
+  const std::string letter = scratch_.file("letter.txt", "x");
+  expect_refused(weft({"eval", run_, "--data", letter}), "at least 2 tokens, got 1");
   expect_refused(weft({"eval", run_, "--data", text, "--lengths", "8", "--precision", ""}),
                  "--precision");
 }

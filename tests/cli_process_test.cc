@@ -93,7 +93,7 @@ std::string spins(const std::string& environment) {
 TEST(Process, WaitsAreShortUnlessTheUserSaysOtherwise) {
   const std::string bare = "unset GOMP_SPINCOUNT OMP_WAIT_POLICY;";
   if (spins(bare).empty()) GTEST_SKIP() << "not libgomp";
-  EXPECT_EQ(spins(bare), "20000");
+  EXPECT_EQ(spins(bare), "1000");
   EXPECT_EQ(spins(bare + " GOMP_SPINCOUNT=77"), "77");
   EXPECT_EQ(spins(bare + " OMP_WAIT_POLICY=passive"), "0");
   // With an environment that has but one of the variables that may stand aside, or none.

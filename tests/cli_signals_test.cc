@@ -127,7 +127,8 @@ TEST_F(Stopped, TheAnswerStandsOnALineOfItsOwn) {
   ::close(terminal);
   reader.join();
   ::close(screen);
-  EXPECT_NE(shown.find("\nfinishing step "), std::string::npos) << shown;
+  // The live line is erased first, with the ^C that was typed into it.
+  EXPECT_NE(shown.find("\x1b[Kfinishing step "), std::string::npos) << shown;
   EXPECT_NE(shown.find("again to stop without saving\r\n"), std::string::npos) << shown;
 }
 

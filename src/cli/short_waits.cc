@@ -12,10 +12,11 @@
 namespace weft::cli {
 namespace {
 
-// Some 50 ns each: long enough for the gap between two ops. libgomp's own choice is 300,000, in
-// which a spinning thread takes the core from another program, or from the thread that it waits
-// for: a step then lasts as long as the scheduler's turns.
-char spins[] = "GOMP_SPINCOUNT=20000";
+// Some 50 ns each: long enough for the gap between two ops, and on an idle machine as fast as 20
+// times as many. libgomp's own choice is 300,000, in which a spinning thread takes the core from
+// another program, or from the thread that it waits for: a step then lasts as long as the
+// scheduler's turns.
+char spins[] = "GOMP_SPINCOUNT=1000";
 char* aside = nullptr;  // the variable in whose place `spins` stands
 
 // What follows runs before the C library and the sanitizers are ready, and calls neither.

@@ -228,13 +228,16 @@ TEST(Model, FindsTheCheckpointThatIsMeant) {
     fs::create_directories(step_folder(run.path(), step));
     save_model(step_folder(run.path(), step), model);
   }
-  fs::create_directories(step_folder(run.path(), 11));  // being removed: no config.json
+  fs::create_directories(step_folder(run.path(), 1));  // being removed: no config.json
   fs::create_directories(run / "checkpoints" / "step-x");
-  EXPECT_EQ(step_folders(run.path()), (std::vector<int64_t>{2, 10, 11}));
+  EXPECT_EQ(step_folders(run.path()), (std::vector<int64_t>{1, 2, 10}));
   EXPECT_EQ(find_checkpoint(run.path()), step_folder(run.path(), 10));
-  fs::create_directory_symlink("checkpoints/step-2", run / "latest");
-  EXPECT_EQ(find_checkpoint(run.path()), step_folder(run.path(), 2));
-  EXPECT_EQ(find_checkpoint(step_folder(run.path(), 10)), step_folder(run.path(), 10));
+  fs::create_directory_symlink("checkpoints/step-2", run / "latest");  // for people; numbers count
+  EXPECT_EQ(find_checkpoint(run.path()), step_folder(run.path(), 10));
+  EXPECT_EQ(find_checkpoint(step_folder(run.path(), 2)), step_folder(run.path(), 2));
+  // A newest one without its parts was copied in part: older weights are not taken in silence.
+  fs::create_directories(step_folder(run.path(), 11));
+  expect_error(ErrorCode::input, "step-11", [&] { find_checkpoint(run.path()); });
 }
 
 }  // namespace
