@@ -21,7 +21,8 @@ class Tokenizer {
   virtual int64_t vocab() const = 0;
   /// The id that stands between documents; the one with which each but the first begins.
   virtual int32_t separator() const = 0;
-  /// True where token i of a text is its byte i: corpora then use the bytes of the file as they are.
+  /// True where token i of a text is its byte i: corpora then use the bytes of the file as they
+  /// are.
   virtual bool tokens_are_bytes() const = 0;
 
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;

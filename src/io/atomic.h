@@ -51,7 +51,8 @@ class AtomicDir {
 
 /// Removes from `folder` the temporary files and folders of processes that died while writing and
 /// returns how many there were. Those of a living process stay: it holds a lock on each; where the
-/// file system has no locks, all stay. Call it before anything is written. A folder that does not exist holds none.
+/// file system has no locks, all stay. Call it before anything is written. A folder that does not
+/// exist holds none.
 int remove_stale(const Path& folder);
 
 }  // namespace weft::io
