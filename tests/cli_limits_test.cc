@@ -13,6 +13,9 @@
 #endif
 #endif
 
+// A sanitizer's runtime needs address space, threads and descriptors of its own.
+#ifndef WEFT_SANITIZED
+
 namespace weft::system_test {
 namespace {
 
@@ -73,7 +76,6 @@ class CliLimits : public testing::Test {
   int runs_ = 0;
 };
 
-#ifndef WEFT_SANITIZED  // they take terabytes of address space
 TEST_F(CliLimits, LittleMemoryIsSaid) {
   // The least in which the program starts at all depends on the libraries of the system.
   int64_t fails = 0, starts = int64_t{1} << 21;  // KiB
@@ -92,7 +94,6 @@ TEST_F(CliLimits, LittleMemoryIsSaid) {
   EXPECT_GE(trained, 1);
   EXPECT_GE(said, 1);
 }
-#endif
 
 TEST_F(CliLimits, FewThreadsAreEnough) {
   const std::string nobody =
@@ -122,14 +123,14 @@ TEST_F(CliLimits, FewDescriptorsAreSaid) {
   }
 }
 
-#ifndef WEFT_SANITIZED
 TEST_F(CliLimits, SmallStacksAreEnough) {
   for (const std::string kib : {"64", "128", "512", "unlimited"}) {
     const Output got = shell("ulimit -s " + kib + "; " + training());
     EXPECT_EQ(got.code, 0) << kib << ": " << got.err;
   }
 }
-#endif
 
 }  // namespace
 }  // namespace weft::system_test
+
+#endif
