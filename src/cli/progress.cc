@@ -48,7 +48,8 @@ std::vector<Part> measures(const Progress& p) {
     parts.push_back({4, human_count(p.tokens_per_second) + " tok/s"});
   }
   if (p.mfu > 0) parts.push_back({5, fmt::format("mfu {:.0f}%", 100 * p.mfu)});
-  if (p.seconds_left >= 0) parts.push_back({2, human_seconds(p.seconds_left) + " left"});
+  if (p.seconds_left >= 0)
+    parts.push_back({2, (p.seconds_left < 1 ? "<1 s" : human_seconds(p.seconds_left)) + " left"});
   return parts;
 }
 

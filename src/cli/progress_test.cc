@@ -26,6 +26,9 @@ TEST(ProgressLine, GivesUpTheLeastImportantFirst) {
   EXPECT_EQ(progress_line(example(), 80),
             "step 120/1000  loss 1.2346  val_loss 1.5000  45.2 k tok/s  1 min 20 s left");
   EXPECT_EQ(progress_line(example(), 45), "step 120/1000  loss 1.2346  1 min 20 s left");
+  Progress nearly = example();
+  nearly.seconds_left = 0.08;
+  EXPECT_EQ(progress_line(nearly, 45), "step 120/1000  loss 1.2346  <1 s left");
   EXPECT_EQ(progress_line(example(), 30), "step 120/1000  loss 1.2346");
   EXPECT_EQ(progress_line(example(), 14), "step 120/1000");
 }

@@ -35,14 +35,17 @@ void TrainDisplay::begin(const RunStart& start) {
 
 void TrainDisplay::stepped(const StepReport& step) {
   const Clock::time_point time = Clock::now();
-  if (!console_.draws() || !(step.step == now_.steps || clock_.due(time))) return;
   const auto done = static_cast<double>(step.step - first_step_ + 1);
   const double elapsed = std::chrono::duration<double>(time - begun_).count();
   now_.step = step.step;
   now_.loss = step.loss;
   now_.tokens_per_second = step.tokens_per_second;
   now_.seconds_left = elapsed / done * static_cast<double>(now_.steps - step.step);
-  console_.live(progress_bar(now_, console_.width() - 1));
+  if (step.step == now_.steps || clock_.due(time)) draw();
+}
+
+void TrainDisplay::draw() {
+  if (console_.draws()) console_.live(progress_bar(now_, console_.width() - 1));
 }
 
 void TrainDisplay::logged(const LogLine& line) {
@@ -51,6 +54,7 @@ void TrainDisplay::logged(const LogLine& line) {
   p.tokens_per_second = line.tokens_per_second;
   p.mfu = line.mfu.value_or(0);
   // Elsewhere than in a window nothing is given up.
+  draw();  // or the bar below the line would stand at an earlier step
   const std::string text = progress_line(p, console_.draws() ? console_.width() - 1 : 1000);
   line.val_loss ? console_.highlight(text) : console_.note(text);
 }

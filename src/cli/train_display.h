@@ -25,6 +25,7 @@ class TrainDisplay {
 
   void begin(const RunStart& start);
   void stepped(const StepReport& step);
+  void draw();
   void logged(const LogLine& line);
 
   const Console& console_;

@@ -20,7 +20,10 @@ void add_keys(const io::Value& table, const std::string& prefix, std::vector<std
 
 std::vector<std::string> all_keys() {
   RunConfig config{design_config("transformer"), {}, {}};
-  config.model.loop.repeats = 2;  // written only where there is one
+  // Written only where they are set.
+  config.model.loop.repeats = 2;
+  config.data.binary = true;
+  config.train.from = "MODEL";
   const io::Value root = write_run_config(config);
   std::vector<std::string> keys;
   add_keys(*root.find("model"), "model.", keys);

@@ -14,9 +14,10 @@ namespace {
 TEST(ConfigKeys, AreThoseOfAResolvedConfiguration) {
   const std::vector<std::string>& keys = config_keys();
   EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), keys.size());
-  for (const char* key : {"model.dim", "model.heads", "model.kv_heads", "model.window",
-                          "model.wiring", "model.loop.repeats", "data.train", "data.task",
-                          "data.tokenizer", "train.lr", "train.steps", "train.precision"}) {
+  for (const char* key :
+       {"model.dim", "model.heads", "model.kv_heads", "model.window", "model.wiring",
+        "model.loop.repeats", "data.train", "data.task", "data.tokenizer", "data.binary",
+        "train.lr", "train.from", "train.steps", "train.precision"}) {
     EXPECT_EQ(std::count(keys.begin(), keys.end(), key), 1) << key;
   }
 }

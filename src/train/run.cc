@@ -313,10 +313,13 @@ void Run::fail_with_what_is_kept(const Error& error) {
   } catch (const Error&) {  // then that checkpoint is not there either
   }
   ErrorParts parts = error.parts();
+  std::error_code ignored;
+  const bool there = fs::exists(outcome_.checkpoint / "model.safetensors", ignored);
   parts.hint += parts.hint.empty() ? "" : "; ";
   parts.hint += outcome_.checkpoint.empty() ? "no checkpoint was written yet"
-                                            : fmt::format("the last checkpoint, {}, is unharmed",
-                                                          outcome_.checkpoint.filename().string());
+                                            : fmt::format("the last checkpoint, {}, is {}",
+                                                          outcome_.checkpoint.filename().string(),
+                                                          there ? "unharmed" : "gone as well");
   fail(error.code(), parts);
 }
 
