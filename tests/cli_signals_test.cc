@@ -89,8 +89,9 @@ TEST_F(Stopped, SignalsAtOnceAreOneWish) {
 
 // Steps of a second and more, so that one is not over before the second wish.
 TEST_F(Stopped, CtrlCAgainSaysWhatIsLost) {
+  // A step takes more than a second: it must outlast the three signals.
   const pid_t pid =
-      start_weft(endless({"train.accumulate=1500", "train.checkpoint_every=2"}), scratch_);
+      start_weft(endless({"train.accumulate=6000", "train.checkpoint_every=2"}), scratch_);
   wait_for_lines(3);
   ::kill(pid, SIGTERM);
   std::this_thread::sleep_for(milliseconds(300));
